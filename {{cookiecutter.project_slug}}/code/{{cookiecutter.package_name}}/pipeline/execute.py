@@ -1,0 +1,120 @@
+"""Run one notebook with papermill and make what comes out independent of when and where it ran."""
+
+import os
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+import papermill
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
+from papermill.exceptions import PapermillExecutionError
+from traitlets.config import Config
+
+from .project import StepError
+
+__all__ = ["execute_notebook", "normalise"]
+
+
+def execute_notebook(notebook: Path, output: Path, parameters: dict, root: Path, env: dict[str, str]) -> None:
+    """Execute `notebook` in its own folder and write the result to `output`, also when a cell fails.
+
+    Parameters
+    ----------
+    notebook, output : Path
+    parameters : dict
+        Values for the notebook's `parameters` cell.
+    root : Path
+        The project: its path is cut out of the outputs.
+    env : dict
+        Added to the environment of the kernel.
+
+    Raises
+    ------
+    StepError
+        A cell raised, ran out of time, or the kernel died. Names the cell and its last line.
+    """
+    output.parent.mkdir(parents=True, exist_ok=True)
+    failure = None
+    try:
+        with tempfile.TemporaryDirectory() as sockets:
+            # A kernelspec of this name in the user's home would otherwise win over the one of this environment.
+            os.environ.update(env, JUPYTER_PREFER_ENV_PATH="1", JUPYTER_RUNTIME_DIR=sockets)
+            papermill.execute_notebook(
+                notebook,
+                output,
+                parameters=parameters,
+                kernel_name="python3",
+                language="python",
+                cwd=notebook.parent,
+                progress_bar=sys.stderr.isatty(),
+                stdout_file=sys.stdout,
+                stderr_file=sys.stderr,
+                config=Config({"KernelManager": {"transport": "ipc"}}),  # no open port
+            )
+    except PapermillExecutionError as error:
+        failure = _explain(notebook, error)
+    except (DeadKernelError, CellTimeoutError) as error:
+        failure = f"{notebook.name}: {error} (out of memory, or killed?)"
+    executed = nbformat.read(output, as_version=4)
+    nbformat.write(normalise(executed, root), output)
+    if failure:
+        raise StepError(failure)
+
+
+def _explain(notebook: Path, error: PapermillExecutionError) -> str:
+    # Papermill counts the cells of its own copy, which has one more: the injected parameters.
+    source = nbformat.read(notebook, as_version=4).cells
+    place = next((n for n, cell in enumerate(source, 1) if cell.source == error.source), None)
+    cell = f"cell {place} of {len(source)} ({source[place - 1].id})" if place else "the injected parameters"
+    last_line = error.source.strip().splitlines()[-1].strip()
+    return f"{notebook.name}, {cell}: `{last_line}`\n{error.ename}: {error.evalue}"
+
+
+def normalise(notebook: NotebookNode, root: Path) -> NotebookNode:
+    """Drop from an executed notebook what differs from run to run: times, durations, random ids, addresses, paths.
+
+    Two runs with the same inputs then give the same bytes, and DVC sees that nothing changed.
+    """
+    notebook.metadata.pop("papermill", None)
+    notebook.metadata.get("language_info", {}).pop("version", None)
+    for cell in notebook.cells:
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.id = "injected-parameters"
+        if cell.cell_type == "code":
+            cell.outputs = _join_streams(cell.outputs)
+            for output in cell.outputs:
+                _clean_text(output, root)
+    return notebook
+
+
+def _join_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Join neighbouring pieces of one stream: how a kernel cuts them up depends on timing."""
+    joined: list[NotebookNode] = []
+    for output in outputs:
+        if joined and output.output_type == "stream" == joined[-1].output_type and output.name == joined[-1].name:
+            joined[-1].text += output.text
+        else:
+            joined.append(output)
+    return joined
+
+
+def _clean_text(output: NotebookNode, root: Path) -> None:
+    def clean(text: str) -> str:
+        text = re.sub(r"[^\n]*\r(?!\n)", "", text)  # a progress bar: keep its last state
+        text = re.sub(r" at 0x[0-9a-f]+", "", text)
+        text = re.sub(r"\S*ipykernel_\d+/\d+\.py", "cell", text)  # what a kernel calls the file of a cell
+        return text.replace(str(root), ".")
+
+    if output.output_type == "stream":
+        output.text = clean(output.text)
+    elif output.output_type == "error":
+        output.evalue = clean(output.evalue)
+        output.traceback = [clean(line) for line in output.traceback]
+    for kind, content in output.get("data", {}).items():
+        if kind.startswith("text/") and isinstance(content, str):
+            output.data[kind] = clean(content)

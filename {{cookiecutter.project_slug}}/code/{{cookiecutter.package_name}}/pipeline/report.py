@@ -1,0 +1,18 @@
+"""An executed notebook as a page to read."""
+
+from pathlib import Path
+
+import nbformat
+from nbconvert import HTMLExporter
+
+__all__ = ["write_html"]
+
+
+def write_html(executed: Path, page: Path) -> None:
+    """Write the executed notebook as one HTML file that asks nothing of the network."""
+    notebook = nbformat.read(executed, as_version=4)
+    exporter = HTMLExporter(exclude_input_prompt=True, exclude_output_prompt=True)
+    exporter.mathjax_url = exporter.require_js_url = exporter.jquery_url = ""
+    title = notebook.cells[0].source.splitlines()[0].lstrip("# ")
+    html, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": title}})
+    page.write_text(html, encoding="utf-8")

@@ -1,0 +1,91 @@
+"""Run one step: check its parameters, execute its notebook, record everything in MLflow."""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import mlflow
+from dvc.repo import Repo
+
+from .execute import execute_notebook
+from .parameters import check_parameters, notebook_parameters, step_name, step_parameters
+from .project import StepError, find_root
+from .report import write_html
+from .runs import log_data, log_metrics, log_report, track_step
+from .stage import data_files, metrics_files, restore_outputs, stage_of
+
+__all__ = ["run_step"]
+
+
+def run_step(notebook: Path) -> None:
+    """Run the step that `notebook` is.
+
+    Reads its stage in dvc.yaml and its section of params.yaml; writes the executed notebook and its page to reports/.
+
+    Raises
+    ------
+    StepError
+        Something is wrong with the step, its parameters or its data. Its last good outputs are back in place.
+    """
+    notebook = notebook.resolve()
+    root = find_root(notebook.parent)
+    step = step_name(notebook)
+    if not notebook.is_file():
+        raise StepError(f"There is no notebook {notebook}.")
+    with Repo(str(root)) as repo:
+        stage = stage_of(repo, step)
+        try:
+            parameters = step_parameters(root / "params.yaml", step)
+            check_parameters(parameters, notebook_parameters(notebook), step, notebook.relative_to(root).as_posix())
+            _execute_and_record(root, step, notebook, parameters, repo, stage)
+        except BaseException:
+            if "DVC_STAGE" in os.environ and (restored := restore_outputs(stage)):
+                print(f"The last good outputs are back in place: {', '.join(restored)}", file=sys.stderr)
+            raise
+
+
+def _execute_and_record(root: Path, step: str, notebook: Path, parameters: dict, repo: Repo, stage) -> None:
+    started = time.monotonic()
+    report = root / "reports" / notebook.name
+    failed_report = report.with_suffix(".failed.ipynb")
+    partial = report.with_name(f".partial-{report.name}")
+    inputs, _ = data_files(repo, stage)
+    with track_step(root, step, notebook, parameters) as run:
+        log_data(run, inputs, "input")
+        try:
+            execute_notebook(notebook, partial, parameters, root, env=_kernel_environment(root, run))
+        except StepError as error:
+            log_report(run, *_publish(partial, failed_report))
+            shown = failed_report.with_suffix(".html").relative_to(root)
+            raise StepError(f"{error}\nThe executed notebook with the error: {shown}") from error
+        log_report(run, *_publish(partial, report))
+        _, outputs = data_files(repo, stage)
+        log_data(run, outputs, "output")
+        log_metrics(run, metrics_files(stage))
+    for leftover in (failed_report, failed_report.with_suffix(".html")):
+        leftover.unlink(missing_ok=True)
+    page = report.with_suffix(".html").relative_to(root)
+    print(f"{step}: done in {time.monotonic() - started:.0f} s, report in {page}")
+
+
+def _kernel_environment(root: Path, run: str) -> dict[str, str]:
+    return {
+        "MLFLOW_TRACKING_URI": mlflow.get_tracking_uri(),
+        "MLFLOW_RUN_ID": run,  # the notebook's own mlflow.log_* calls land in the step's run
+        "MLFLOW_LOGGING_LEVEL": os.environ.get("MLFLOW_LOGGING_LEVEL") or "WARNING",
+        "PYTHONHASHSEED": "0",
+        "PYTHONWARNINGS": os.environ.get("PYTHONWARNINGS") or "ignore:IProgress not found",
+        # `dvc exp run --temp` works on a copy of the project: use the code of that copy.
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(root / "code"), os.environ.get("PYTHONPATH")])),
+    }
+
+
+def _publish(partial: Path, report: Path) -> tuple[Path, Path]:
+    """Give the executed notebook and its page their final names, the page first."""
+    page = report.with_suffix(".html")
+    partial_page = partial.with_suffix(".html")
+    write_html(partial, partial_page)
+    partial_page.replace(page)
+    partial.replace(report)
+    return report, page

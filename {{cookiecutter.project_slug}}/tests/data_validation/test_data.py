@@ -1,0 +1,47 @@
+"""The data in this checkout keeps its promises. Skipped until the pipeline (or `dvc pull`) has brought it."""
+
+from itertools import pairwise
+
+import pytest
+
+from {{ cookiecutter.package_name }}.datasets.clean import KNOWN_AFTERWARDS
+from {{ cookiecutter.package_name }}.datasets.tables import read_table
+from {{ cookiecutter.package_name }}.datasets.validate import SCHEMAS, check_table
+from {{ cookiecutter.package_name }}.features.build import LABEL
+
+SPLITS = ("train", "validation", "holdout")
+
+
+@pytest.fixture(scope="module")
+def table(root):
+    def load(path):
+        if not (root / path).is_file():
+            pytest.skip(f"no {path}: run `make pipeline` or `dvc pull`")
+        return read_table(root / path)
+
+    return load
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_raw_table_keeps_its_schema(table, name):
+    check_table(table(f"data/raw/{name}.parquet"), SCHEMAS[name], name)
+
+
+@pytest.mark.parametrize("path", ["interim/flights", *(f"processed/{split}" for split in SPLITS)])
+def test_nothing_known_only_afterwards_is_left(table, path):
+    assert not set(table(f"data/{path}.parquet")) & set(KNOWN_AFTERWARDS)
+
+
+def test_cleaning_loses_no_flight(table):
+    raw, interim = table("data/raw/flights.parquet"), table("data/interim/flights.parquet")
+    assert len(interim) == raw["arr_delay"].notna().sum()
+
+
+def test_splits_do_not_overlap_in_time(table):
+    days = [table(f"data/processed/{split}.parquet")["date"] for split in SPLITS]
+    assert all(earlier.max() < later.min() for earlier, later in pairwise(days))
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_label_is_known_and_has_both_classes(table, split):
+    assert set(table(f"data/processed/{split}.parquet")[LABEL]) == {0, 1}

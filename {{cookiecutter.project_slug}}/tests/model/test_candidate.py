@@ -1,0 +1,50 @@
+"""The trained candidate behaves. Skipped until the pipeline (or `dvc pull`) has brought it."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from {{ cookiecutter.package_name }}.models.onnx_format import predict_onnx
+
+
+@pytest.fixture(scope="module")
+def candidate(root):
+    path = root / "models" / "candidate.onnx"
+    if not path.is_file():
+        pytest.skip("no models/candidate.onnx: run `make pipeline` or `dvc pull`")
+    return path
+
+
+@pytest.fixture(scope="module")
+def flights(root, candidate):
+    return pd.read_parquet(root / "data" / "processed" / "holdout.parquet").head(200)
+
+
+def test_candidate_beats_the_baselines(root, candidate):
+    metrics = json.loads((root / "reports" / "metrics.json").read_text())
+    assert metrics["candidate"]["roc_auc"] > metrics["baseline"]["roc_auc"] > metrics["trivial"]["roc_auc"] == 0.5
+
+
+def test_probabilities_are_probabilities(candidate, flights):
+    probability = predict_onnx(candidate, flights)
+    assert probability.shape == (200,)
+    assert ((probability >= 0) & (probability <= 1)).all()
+    assert probability.std() > 0.01
+
+
+def test_a_flight_gets_the_same_answer_alone_and_in_company(candidate, flights):
+    alone = np.concatenate([predict_onnx(candidate, flights.iloc[[row]]) for row in range(10)])
+    np.testing.assert_allclose(alone, predict_onnx(candidate, flights)[:10], atol=1e-6)
+
+
+def test_unknown_category_and_missing_number_are_no_error(candidate, flights):
+    numbers = flights.select_dtypes("float32").columns
+    strange = flights.assign(carrier="??", **dict.fromkeys(numbers, np.float32("nan")))
+    assert np.isfinite(predict_onnx(candidate, strange)).all()
+
+
+def test_evening_is_riskier_than_morning(candidate, flights):
+    morning, evening = (flights.assign(departure_minute=np.float32(minute)) for minute in (6 * 60, 19 * 60))
+    assert predict_onnx(candidate, evening).mean() > predict_onnx(candidate, morning).mean()
