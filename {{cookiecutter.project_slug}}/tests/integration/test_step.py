@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import mlflow
 import nbformat
@@ -15,13 +16,13 @@ PACKAGE = runner.__name__.split(".")[0]
 DVC_YAML = f"""
 stages:
   count:
-    cmd: "{sys.executable} -m {PACKAGE}.pipeline run notebooks/10_count.ipynb"
+    cmd: python -m {PACKAGE}.pipeline run notebooks/10_count.ipynb
     deps: [notebooks/10_count.ipynb]
     params: [count]
     outs: [data/counted.txt, reports/10_count.ipynb, reports/10_count.html]
     metrics: [reports/count.json]
   double:
-    cmd: "{sys.executable} -m {PACKAGE}.pipeline run notebooks/20_double.ipynb"
+    cmd: python -m {PACKAGE}.pipeline run notebooks/20_double.ipynb
     deps: [notebooks/20_double.ipynb, data/counted.txt]
     outs: [data/doubled.txt, reports/20_double.ipynb, reports/20_double.html]
 """
@@ -83,6 +84,7 @@ class Project:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "DVC_"))}
+    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment["PATH"]])
     project = Project(tmp_path_factory.mktemp("counting project"), environment)
     result = project.repro()
     assert result.returncode == 0, result.stdout + result.stderr

@@ -1,0 +1,105 @@
+"""Bake the template, and run what a user runs in the project that comes out."""
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from cookiecutter.main import cookiecutter
+
+TEMPLATE = Path(__file__).resolve().parents[1]
+SAMPLE = {  # three months instead of twelve: the whole pipeline in well under a minute
+    "months: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]": "months: [1, 2, 3]",
+    '"2013-09-01"': '"2013-02-15"',
+    '"2013-11-01"': '"2013-03-10"',
+}
+
+
+@dataclass
+class Project:
+    """A generated project."""
+
+    path: Path
+
+    def run(self, *words: str, ok: bool | None = True, **env: str) -> subprocess.CompletedProcess:
+        """Run a command in the project, its own tools first on PATH; `ok` is the expected outcome, None for either."""
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "DVC_", "GIT_", "MAKE"))}
+        path = f"{self.path}/.venv/bin{os.pathsep}{os.environ['PATH']}"
+        identity = {
+            f"GIT_{who}_{what}": "tester@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
+        }
+        result = subprocess.run(
+            words,
+            cwd=self.path,
+            env=inherited | identity | {"PATH": path} | env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if ok is not None:
+            assert (result.returncode == 0) is ok, f"{' '.join(words)}\n{result.stdout}\n{result.stderr}"
+        return result
+
+    def read(self, file: str) -> str:
+        return (self.path / file).read_text(encoding="utf-8")
+
+    def edit(self, file: str, changes: dict[str, str]) -> None:
+        """Replace text in a file; what is to be replaced must be there."""
+        text = self.read(file)
+        for old, new in changes.items():
+            assert old in text, f"{file} has no {old!r}"
+            text = text.replace(old, new)
+        (self.path / file).write_text(text, encoding="utf-8")
+
+    def commit(self, message: str) -> None:
+        self.run("git", "add", "--all")
+        self.run("git", "commit", "--quiet", "--no-verify", "--message", message)
+
+    def files(self) -> set[str]:
+        return {path.relative_to(self.path).as_posix() for path in self.path.rglob("*") if path.is_file()}
+
+
+def bake_into(folder: Path, **answers: str) -> Project:
+    """Bake the template with `answers` and defaults for the rest."""
+    return Project(Path(cookiecutter(str(TEMPLATE), no_input=True, output_dir=str(folder), extra_context=answers)))
+
+
+@pytest.fixture
+def bake(tmp_path):
+    """Bake into a folder of the test's own."""
+    return lambda **answers: bake_into(tmp_path, **answers)
+
+
+@pytest.fixture(scope="session")
+def template() -> Path:
+    """The template's root."""
+    return TEMPLATE
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory) -> Project:
+    """The default project, set up as the README says and committed. Tests leave it as they found it."""
+    project = bake_into(tmp_path_factory.mktemp("with a space"))
+    project.run("make", "setup")
+    project.commit("As generated")
+    return project
+
+
+@pytest.fixture(scope="session")
+def sample(installed) -> Project:
+    """The installed project, its pipeline run on three months and committed."""
+    installed.edit("params.yaml", SAMPLE)
+    result = installed.run("make", "pipeline")
+    (installed.path / ".venv" / "pipeline.log").write_text(result.stdout)
+    installed.commit("Three months")
+    return installed
+
+
+@pytest.fixture
+def project(sample) -> Project:
+    """The sample, put back as it was when the test is over."""
+    yield sample
+    sample.run("git", "reset", "--hard", "--quiet")
+    sample.run("git", "clean", "--quiet", "--force", "-d")
+    sample.run("dvc", "checkout", "--force", "--quiet")

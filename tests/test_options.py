@@ -1,0 +1,124 @@
+"""What comes out for each option and for names that are hard to carry."""
+
+import json
+import re
+import tomllib
+
+import nbformat
+import pytest
+from ruamel.yaml import YAML
+
+HOSTILE = {
+    "project_name": "Żółw \"double\" 'single' back\\slash {curly} 🐢\nsecond line \\",
+    "project_slug": "zolw-42",
+    "description": "He said: \"no\", \\ 'x'\n\tindented \"\"\" ''' # % $HOME `ls` <b>&amp;</b> 🐢",
+    "author_name": 'O\'Neil "Ü" \\n\nand others',
+}
+OPTIONS = {
+    "default": {},
+    "hostile": HOSTILE,
+    "long names": {"project_slug": "a-" + "b" * 48, "package_name": "p" * 30},
+    "short names": {"project_slug": "z", "package_name": "z"},
+    "bsd": {"license": "BSD-3-Clause"},
+    "proprietary": {"license": "Proprietary"},
+    "python 3.12": {"python_version": "3.12"},
+    "python 3.13": {"python_version": "3.13"},
+}
+FILES = """
+.devcontainer/devcontainer.json .dvc/.gitignore .dvc/config .dvcignore .gitattributes .github/workflows/ci.yaml
+.gitignore .pre-commit-config.yaml LICENSE Makefile README.md dvc.yaml params.yaml pyproject.toml
+code/PACKAGE/__init__.py
+code/PACKAGE/datasets/__init__.py code/PACKAGE/datasets/clean.py code/PACKAGE/datasets/ingest.py
+code/PACKAGE/datasets/tables.py code/PACKAGE/datasets/validate.py
+code/PACKAGE/features/__init__.py code/PACKAGE/features/build.py
+code/PACKAGE/models/__init__.py code/PACKAGE/models/evaluate.py code/PACKAGE/models/onnx_format.py
+code/PACKAGE/models/predictor.py code/PACKAGE/models/register.py code/PACKAGE/models/train.py
+code/PACKAGE/pipeline/__init__.py code/PACKAGE/pipeline/__main__.py code/PACKAGE/pipeline/checks.py
+code/PACKAGE/pipeline/execute.py code/PACKAGE/pipeline/parameters.py code/PACKAGE/pipeline/project.py
+code/PACKAGE/pipeline/report.py code/PACKAGE/pipeline/run.py code/PACKAGE/pipeline/runs.py
+code/PACKAGE/pipeline/stage.py code/PACKAGE/pipeline/summary.py code/PACKAGE/pipeline/tracking.py
+data/README.md data/interim/.gitkeep data/processed/.gitkeep data/raw/.gitkeep
+docs/data/flights.md docs/solution_architecture.md
+environments/README.md environments/conda.yaml
+environments/constraints-3.11.txt environments/constraints-3.12.txt environments/constraints-3.13.txt
+models/.gitkeep
+notebooks/10_ingest.ipynb notebooks/20_validate.ipynb notebooks/30_clean.ipynb notebooks/40_features.ipynb
+notebooks/50_train.ipynb notebooks/60_evaluate.ipynb notebooks/70_register.ipynb
+reports/.gitkeep
+tests/conftest.py tests/data_validation/test_data.py tests/integration/test_step.py tests/model/test_candidate.py
+tests/unit/test_normalise.py tests/unit/test_parameters.py tests/unit/test_tables.py tests/unit/test_wiring.py
+"""
+
+
+@pytest.fixture(params=OPTIONS.values(), ids=OPTIONS)
+def answers(request):
+    return request.param
+
+
+def test_exactly_these_files_come_out(bake, answers):
+    project = bake(**answers)
+    slug = answers.get("project_slug", "flight-delays")
+    package = answers.get("package_name", slug.replace("-", "_"))
+    if answers.get("package_name") is None and answers.get("project_slug") == "zolw-42":
+        package = "zolw_42"
+    assert project.files() == set(FILES.replace("PACKAGE", package).split())
+
+
+def test_every_file_is_what_its_name_says_and_no_braces_are_left(bake, answers):
+    project = bake(**answers)
+    for file in project.files():
+        text = project.read(file)
+        if file.endswith(".toml"):
+            tomllib.loads(text)
+        elif file.endswith((".yaml", ".yml")):
+            YAML(typ="safe").load(text)
+        elif file.endswith(".json"):
+            json.loads(text)
+        elif file.endswith(".py"):
+            compile(text, file, "exec")
+        elif file.endswith(".ipynb"):
+            nbformat.validate(nbformat.reads(text, as_version=4))
+        workflow_expressions = r"\$\{\{.*?\}\}" if file.startswith(".github/workflows/") else "$^"
+        assert not re.search(r"\{\{|\{%|\{#|cookiecutter", re.sub(workflow_expressions, "", text)), file
+
+
+def test_hard_text_arrives_as_it_was_typed(bake):
+    project = bake(**HOSTILE)
+    metadata = tomllib.loads(project.read("pyproject.toml"))["project"]
+    assert metadata["description"] == " ".join(HOSTILE["description"].split())
+    assert metadata["authors"] == [{"name": " ".join(HOSTILE["author_name"].split()), "email": "team@example.com"}]
+    assert json.loads(project.read(".devcontainer/devcontainer.json"))["name"] == " ".join(
+        HOSTILE["project_name"].split()
+    )
+    assert project.read("README.md").startswith(
+        "# " + " ".join(HOSTILE["project_name"].split()) + "\n\n" + HOSTILE["description"]
+    )
+    assert HOSTILE["author_name"] in project.read("LICENSE")
+
+
+@pytest.mark.parametrize(
+    ("licence", "words", "identifier"),
+    [
+        ("MIT", "MIT License", "MIT"),
+        ("BSD-3-Clause", "BSD 3-Clause License", "BSD-3-Clause"),
+        ("Proprietary", "All rights reserved", "LicenseRef-Proprietary"),
+    ],
+)
+def test_licence_is_the_chosen_one(bake, licence, words, identifier):
+    project = bake(license=licence)
+    assert words in project.read("LICENSE")
+    assert tomllib.loads(project.read("pyproject.toml"))["project"]["license"] == identifier
+
+
+@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
+def test_python_version_is_the_same_everywhere(bake, version):
+    project = bake(python_version=version)
+    assert tomllib.loads(project.read("pyproject.toml"))["project"]["requires-python"] == f">={version},<3.14"
+    assert f"python={version}" in YAML(typ="safe").load(project.read("environments/conda.yaml"))["dependencies"]
+    assert json.loads(project.read(".devcontainer/devcontainer.json"))["image"].endswith(f":{version}")
+
+
+def test_names_follow_from_the_project_name(bake):
+    project = bake(project_name="Größe & Gewicht")
+    assert project.path.name == "grosse-gewicht"
+    assert (project.path / "code" / "grosse_gewicht").is_dir()

@@ -1,0 +1,107 @@
+"""Rules that the template's own files keep."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from ruamel.yaml import YAML
+
+TEMPLATE = Path(__file__).resolve().parents[1]
+GENERATED = TEMPLATE / "{{cookiecutter.project_slug}}"
+NOTEBOOKS = sorted(GENERATED.glob("notebooks/*.ipynb"))
+VARIABLE = "{{ cookiecutter.package_name }}"
+WORKFLOWS = [*TEMPLATE.glob(".github/workflows/*.yaml"), *GENERATED.glob(".github/workflows/*.yaml")]
+CONSTRAINTS = [TEMPLATE / "constraints.txt", *sorted(GENERATED.glob("environments/constraints-*.txt"))]
+
+
+def tool(name: str, *words: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [Path(sys.executable).with_name(name), *words], cwd=TEMPLATE, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("file", [*GENERATED.rglob("*.py"), *NOTEBOOKS], ids=lambda path: path.name)
+def test_no_jinja_in_code_but_the_package_name_on_import_lines(file):
+    text = file.read_text(encoding="utf-8")
+    assert not re.search(r"\{%|\{#", text)
+    for line in text.splitlines():
+        if "{{" in line:
+            code = line.strip().strip('",').removesuffix("\\n")
+            assert re.fullmatch(rf"from {re.escape(VARIABLE)}(\.\w+)* import ([\w, ]+|\()", code), (
+                f"{file.name}: {line}"
+            )
+
+
+def test_package_code_has_no_variable_at_all():
+    assert not [file.name for file in (GENERATED / "code").rglob("*.py") if "{{" in file.read_text(encoding="utf-8")]
+
+
+def test_code_folder_does_not_shadow_the_standard_library():
+    assert not (GENERATED / "code" / "__init__.py").exists()
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.name)
+def test_notebooks_have_no_outputs_and_keep_to_their_size(notebook):
+    cells = nbformat.read(notebook, as_version=4).cells
+    assert not any(cell.get("outputs") for cell in cells)
+    assert len(cells) <= 28
+    assert max(len(cell.source.splitlines()) for cell in cells) <= 26
+
+
+@pytest.mark.parametrize("file", sorted((GENERATED / "code").rglob("*.py")), ids=lambda path: path.name)
+def test_modules_keep_to_their_size(file):
+    assert len(file.read_text(encoding="utf-8").splitlines()) <= 170
+
+
+@pytest.mark.parametrize("file", CONSTRAINTS, ids=lambda path: path.name)
+def test_constraints_pin_everything_and_name_no_host(file):
+    lines = file.read_text(encoding="utf-8").splitlines()
+    assert len(lines) > 20
+    for line in lines:
+        assert re.fullmatch(r"[a-z0-9][a-z0-9.-]*==[\w.+!]+( ; .*)?", line), line
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: "-".join(path.parts[-4:]))
+def test_workflow_fits_the_schema_and_is_safe(workflow):
+    schema = tool("check-jsonschema", "--builtin-schema", "vendor.github-workflows", str(workflow))
+    assert schema.returncode == 0, schema.stdout
+    audit = tool("zizmor", "--offline", "--quiet", str(workflow))
+    assert audit.returncode == 0, audit.stdout
+
+
+def test_no_file_names_this_machine():
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=TEMPLATE, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, tracked.split("\0")):
+        text = (TEMPLATE / name).read_text(encoding="utf-8")
+        assert str(TEMPLATE) not in text, name
+        assert str(Path.home()) + "/" not in text, name
+
+
+@pytest.mark.parametrize("folder", [TEMPLATE, GENERATED], ids=["template", "project"])
+def test_every_verb_that_a_document_names_is_in_the_makefile(folder):
+    verbs = set(re.findall(r"^([a-z-]+):", (folder / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    documents = [*folder.glob("*.md"), *folder.glob("docs/**/*.md"), *folder.glob("environments/*.md")]
+    used = {
+        verb
+        for file in documents
+        for verb in re.findall(r"(?:`|^)make ([a-z-]+)", file.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert used
+    assert used <= verbs, used - verbs
+
+
+def test_a_question_has_a_prompt_and_there_are_at_most_twelve():
+    answers = YAML(typ="safe").load((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))
+    questions = {name for name in answers if not name.startswith("_")}
+    assert questions == set(answers["__prompts__"])
+    assert len(questions) <= 12
+
+
+def test_own_code_is_linted():
+    check = tool("ruff", "check", "tests", "hooks")
+    assert check.returncode == 0, check.stdout
+    style = tool("ruff", "format", "--check", "tests", "hooks")
+    assert style.returncode == 0, style.stdout
