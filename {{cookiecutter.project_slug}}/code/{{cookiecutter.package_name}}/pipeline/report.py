@@ -11,7 +11,8 @@ __all__ = ["write_html"]
 def write_html(executed: Path, page: Path) -> None:
     """Write the executed notebook as one HTML file that asks nothing of the network."""
     notebook = nbformat.read(executed, as_version=4)
-    exporter = HTMLExporter(exclude_input_prompt=True, exclude_output_prompt=True)
+    template = Path(__file__).with_name("report.html.j2")
+    exporter = HTMLExporter(template_file=str(template), exclude_input_prompt=True, exclude_output_prompt=True)
     exporter.mathjax_url = exporter.require_js_url = exporter.jquery_url = ""
     title = notebook.cells[0].source.splitlines()[0].lstrip("# ")
     html, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": title}})

@@ -1,5 +1,6 @@
 """MLflow: one run per step, below one run per execution of the pipeline, and the way back from data to its run."""
 
+import getpass
 import json
 import os
 import platform
@@ -61,7 +62,9 @@ def _pipeline_run(client: mlflow.MlflowClient, experiment: str, tags: dict) -> s
         client.update_run(run.info.run_id, status="RUNNING")
     else:
         name = tags.get("dvc.experiment", "pipeline")
-        run = client.create_run(experiment, run_name=name, tags={**tags, EXECUTION_TAG: execution})
+        run = client.create_run(
+            experiment, run_name=name, tags={**tags, "mlflow.source.name": "dvc.yaml", EXECUTION_TAG: execution}
+        )
     return run.info.run_id
 
 
@@ -84,7 +87,9 @@ def _source_tags(root: Path, notebook: Path) -> dict[str, str]:
         "mlflow.source.name": notebook.relative_to(root).as_posix(),
         "mlflow.source.type": "NOTEBOOK",
         "mlflow.source.git.commit": git("rev-parse", "--verify", "--quiet", "HEAD") or "none",
-        "git.dirty": str(bool(git("status", "--porcelain"))).lower(),
+        # Each step changes dvc.lock; what counts is whether code, notebooks and parameters are those of the commit.
+        "git.dirty": str(bool(git("status", "--porcelain", "--", ".", ":!dvc.lock"))).lower(),
+        "mlflow.user": getpass.getuser(),
     }
     if experiment := os.environ.get("DVC_EXP_NAME"):
         tags["dvc.experiment"] = experiment

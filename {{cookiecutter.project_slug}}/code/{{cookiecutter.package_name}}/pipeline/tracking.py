@@ -26,7 +26,8 @@ def connect_mlflow() -> str:
         artifacts = (home / "mlruns").as_uri()
     name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or project_name(root)
     if mlflow.get_experiment_by_name(name) is None:
-        mlflow.create_experiment(name, artifact_location=artifacts)
+        # The page of the experiment then opens on runs and models, not on traces of language models.
+        mlflow.create_experiment(name, artifacts, tags={"mlflow.experimentKind": "custom_model_development"})
     return mlflow.set_experiment(name).experiment_id
 
 
