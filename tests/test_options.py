@@ -1,5 +1,6 @@
 """What comes out for each option and for names that are hard to carry."""
 
+import ast
 import json
 import re
 import tomllib
@@ -46,7 +47,7 @@ notebooks/10_ingest.ipynb notebooks/20_validate.ipynb notebooks/30_clean.ipynb n
 notebooks/50_train.ipynb notebooks/60_evaluate.ipynb notebooks/70_register.ipynb
 reports/.gitkeep
 tests/conftest.py tests/data_validation/test_data.py tests/integration/test_step.py tests/model/test_candidate.py
-tests/unit/test_normalise.py tests/unit/test_parameters.py tests/unit/test_tables.py tests/unit/test_wiring.py
+tests/unit/test_normalise.py tests/unit/test_onnx_format.py tests/unit/test_parameters.py tests/unit/test_tables.py tests/unit/test_wiring.py
 """
 
 
@@ -124,3 +125,12 @@ def test_names_follow_from_the_project_name(bake):
     project = bake(project_name="Größe & Gewicht")
     assert project.path.name == "grosse-gewicht"
     assert (project.path / "code" / "grosse_gewicht").is_dir()
+
+
+def test_jupyter_and_pipeline_start_from_the_same_parameters(bake):
+    project = bake()
+    sections = YAML(typ="safe").load(project.read("params.yaml"))
+    for notebook in sorted((project.path / "notebooks").glob("*.ipynb")):
+        [cell] = [c for c in nbformat.read(notebook, as_version=4).cells if "parameters" in c.metadata.get("tags", [])]
+        defaults = {line.targets[0].id: ast.literal_eval(line.value) for line in ast.parse(cell.source).body}
+        assert defaults == sections[notebook.stem.split("_")[1]], notebook.name

@@ -27,7 +27,9 @@ def to_onnx_bytes(classifier: Pipeline, example: pd.DataFrame) -> bytes:
         for column in example.columns
     ]
     options = {id(classifier): {"zipmap": False}}
-    return to_onnx(classifier, initial_types=inputs, options=options, target_opset=18).SerializeToString()
+    model = to_onnx(classifier, initial_types=inputs, options=options, target_opset=18)
+    model.opset_import.sort(key=lambda opset: opset.domain)  # comes out in the order of a set
+    return model.SerializeToString()
 
 
 def predict_onnx(model: bytes | str | Path, frame: pd.DataFrame) -> np.ndarray:
