@@ -1,12 +1,16 @@
 """Bake the template, and run what a user runs in the project that comes out."""
 
 import os
+import re
 import subprocess
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from cookiecutter.main import cookiecutter
+from ruamel.yaml import YAML
 
 TEMPLATE = Path(__file__).resolve().parents[1]
 SAMPLE = {  # three months instead of twelve: the whole pipeline in well under a minute
@@ -22,24 +26,28 @@ class Project:
 
     path: Path
 
-    def run(self, *words: str, ok: bool | None = True, **env: str) -> subprocess.CompletedProcess:
-        """Run a command in the project, its own tools first on PATH; `ok` is the expected outcome, None for either."""
+    def environment(self) -> dict[str, str]:
+        """The environment of this process with the project's own tools first on PATH."""
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "DVC_", "GIT_", "MAKE"))}
         path = f"{self.path}/.venv/bin{os.pathsep}{os.environ['PATH']}"
         identity = {
             f"GIT_{who}_{what}": "tester@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
         }
+        return inherited | identity | {"PATH": path}
+
+    def run(self, *words: str, ok: bool | None = True, **env: str) -> subprocess.CompletedProcess:
+        """Run a command in the project; `ok` is the expected outcome, None for either."""
         result = subprocess.run(
-            words,
-            cwd=self.path,
-            env=inherited | identity | {"PATH": path} | env,
-            capture_output=True,
-            text=True,
-            check=False,
+            words, cwd=self.path, env=self.environment() | env, capture_output=True, text=True, check=False
         )
         if ok is not None:
             assert (result.returncode == 0) is ok, f"{' '.join(words)}\n{result.stdout}\n{result.stderr}"
         return result
+
+    def start(self, *words: str) -> subprocess.Popen:
+        """Start a command in the project, in a process group of its own."""
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        return subprocess.Popen(words, cwd=self.path, env=self.environment(), start_new_session=True, **quiet)
 
     def read(self, file: str) -> str:
         return (self.path / file).read_text(encoding="utf-8")
@@ -58,6 +66,36 @@ class Project:
 
     def files(self) -> set[str]:
         return {path.relative_to(self.path).as_posix() for path in self.path.rglob("*") if path.is_file()}
+
+
+NOTHING_TO_DO = "Data and pipelines are up to date."
+
+
+def steps_run(output: str) -> list[str]:
+    return re.findall(r"Running stage '(\w+)'", output)
+
+
+def hashes(project: Project) -> dict[str, str]:
+    stages = YAML(typ="safe").load(project.read("dvc.lock"))["stages"].values()
+    return {out["path"]: out["md5"] for stage in stages for out in stage["outs"]}
+
+
+def script(project: Project, code: str) -> str:
+    """Run Python code in the project's environment."""
+    return project.run("python", "-c", code).stdout
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
+    """Wait until `condition` holds; what it raises in the meantime is not yet an error."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            if condition():
+                return
+        except OSError:
+            pass
+        assert time.monotonic() < end, "gave up waiting"
+        time.sleep(0.2)
 
 
 def bake_into(folder: Path, **answers: str) -> Project:

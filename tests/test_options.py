@@ -35,7 +35,7 @@ code/PACKAGE/features/__init__.py code/PACKAGE/features/build.py
 code/PACKAGE/models/__init__.py code/PACKAGE/models/evaluate.py code/PACKAGE/models/onnx_format.py
 code/PACKAGE/models/predictor.py code/PACKAGE/models/register.py code/PACKAGE/models/train.py
 code/PACKAGE/pipeline/__init__.py code/PACKAGE/pipeline/__main__.py code/PACKAGE/pipeline/checks.py
-code/PACKAGE/pipeline/execute.py code/PACKAGE/pipeline/parameters.py code/PACKAGE/pipeline/project.py
+code/PACKAGE/pipeline/execute.py code/PACKAGE/pipeline/lineage.py code/PACKAGE/pipeline/parameters.py code/PACKAGE/pipeline/project.py
 code/PACKAGE/pipeline/report.html.j2 code/PACKAGE/pipeline/report.py code/PACKAGE/pipeline/run.py code/PACKAGE/pipeline/runs.py
 code/PACKAGE/pipeline/stage.py code/PACKAGE/pipeline/summary.py code/PACKAGE/pipeline/tracking.py
 data/README.md data/interim/.gitkeep data/processed/.gitkeep data/raw/.gitkeep

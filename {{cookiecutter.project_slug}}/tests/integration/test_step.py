@@ -155,6 +155,18 @@ def test_wrong_parameter_stops_before_anything_runs(project):
     assert len(project.runs()) == before
 
 
+def test_output_that_the_notebook_forgets_is_named(project):
+    dvc_yaml = project.folder / "dvc.yaml"
+    text = dvc_yaml.read_text()
+    project.set("up_to: 3")
+    dvc_yaml.write_text(text.replace("outs: [data/counted.txt,", "outs: [data/counted.txt, data/forgotten.txt,"))
+    result = project.repro("--force", "--single-item", "count")
+    dvc_yaml.write_text(text)
+    assert result.returncode != 0
+    assert "10_count.ipynb did not write data/forgotten.txt" in result.stderr
+    assert project.read("data/counted.txt") == "xxx"
+
+
 def test_mended_step_goes_on_and_clears_the_failure(project):
     project.set("up_to: 4")
     result = project.repro()

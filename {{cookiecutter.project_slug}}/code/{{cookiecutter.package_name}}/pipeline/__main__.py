@@ -44,7 +44,7 @@ def main() -> int:
 
 
 def _find_run(data: str) -> str:
-    from .runs import find_runs
+    from .lineage import find_runs
     from .stage import locked_hash
 
     md5 = data if re.fullmatch(r"[0-9a-f]{32}(\.dir)?", data) else locked_hash(find_root(), data)

@@ -9,10 +9,11 @@ import mlflow
 from dvc.repo import Repo
 
 from .execute import execute_notebook
+from .lineage import log_data
 from .parameters import check_parameters, notebook_parameters, step_name, step_parameters
 from .project import StepError, find_root
 from .report import write_html
-from .runs import log_data, log_metrics, log_report, track_step
+from .runs import log_metrics, log_report, track_step
 from .stage import data_files, metrics_files, restore_outputs, stage_of
 
 __all__ = ["run_step"]
@@ -55,11 +56,15 @@ def _execute_and_record(root: Path, step: str, notebook: Path, parameters: dict,
         log_data(run, inputs, "input")
         try:
             execute_notebook(notebook, partial, parameters, root, env=_kernel_environment(root, run))
+            log_report(run, *_publish(partial, report))
         except StepError as error:
             log_report(run, *_publish(partial, failed_report))
             shown = failed_report.with_suffix(".html").relative_to(root)
             raise StepError(f"{error}\nThe executed notebook with the error: {shown}") from error
-        log_report(run, *_publish(partial, report))
+        finally:
+            partial.unlink(missing_ok=True)
+        if missing := [str(out) for out in stage.outs if not out.exists]:
+            raise StepError(f"{notebook.name} did not write {', '.join(missing)}; dvc.yaml says that it does.")
         _, outputs = data_files(repo, stage)
         log_data(run, outputs, "output")
         log_metrics(run, metrics_files(stage))

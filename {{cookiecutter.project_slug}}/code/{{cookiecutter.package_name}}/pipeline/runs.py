@@ -1,4 +1,4 @@
-"""MLflow: one run per step, below one run per execution of the pipeline, and the way back from data to its run."""
+"""MLflow runs: one per step, below one per execution of the pipeline."""
 
 import getpass
 import json
@@ -8,18 +8,18 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
 from pathlib import Path
 
 import mlflow
 import psutil
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunStatus
+from mlflow.entities import Metric, Param, RunStatus
+from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
-from .stage import DataFile
+from .project import StepError
 from .tracking import connect_mlflow
 
-__all__ = ["find_runs", "log_data", "log_metrics", "log_report", "track_step"]
+__all__ = ["log_metrics", "log_report", "track_step"]
 
 EXECUTION_TAG = "pipeline.execution"
 
@@ -27,7 +27,10 @@ EXECUTION_TAG = "pipeline.execution"
 @contextmanager
 def track_step(root: Path, step: str, notebook: Path, parameters: dict) -> Iterator[str]:
     """Open the step's run, yield its id, and close it and the pipeline's run as FINISHED, FAILED or KILLED."""
-    experiment = connect_mlflow()
+    try:
+        experiment = connect_mlflow()
+    except MlflowException as error:
+        raise StepError(f"MLflow at {mlflow.get_tracking_uri()} cannot be used: {error}") from error
     client = mlflow.MlflowClient()
     tags = _source_tags(root, notebook)
     pipeline = _pipeline_run(client, experiment, tags)
@@ -96,18 +99,6 @@ def _source_tags(root: Path, notebook: Path) -> dict[str, str]:
     return tags
 
 
-def log_data(run: str, files: list[DataFile], context: str) -> None:
-    """Log files by path and DVC hash as MLflow datasets; `context` is `input` or `output`."""
-    entries = [
-        DatasetInput(
-            Dataset(name=file.path, digest=file.md5, source_type="dvc", source=json.dumps(asdict(file))),
-            tags=[InputTag("mlflow.data.context", context)],
-        )
-        for file in files
-    ]
-    mlflow.MlflowClient().log_inputs(run, entries)
-
-
 def log_metrics(run: str, metrics_files: list[Path]) -> None:
     """Log each number of the step's metrics files, on the step's run and on the pipeline's."""
     client = mlflow.MlflowClient()
@@ -133,27 +124,3 @@ def log_report(run: str, *files: Path) -> None:
     for file in files:
         if file.is_file():
             mlflow.MlflowClient().log_artifact(run, str(file), "report")
-
-
-def find_runs(md5: str) -> list[dict]:
-    """Return the runs that read or wrote the data with this DVC hash, the newest first."""
-    client = mlflow.MlflowClient()
-    experiment = connect_mlflow()
-    found = []
-    for run in client.search_runs([experiment], f"dataset.digest = '{md5}'"):
-        uses = [
-            (item.tags[0].value, item.dataset.name) for item in run.inputs.dataset_inputs if item.dataset.digest == md5
-        ]
-        tags = run.data.tags
-        found += [
-            {
-                "run": run.info.run_id,
-                "step": run.info.run_name,
-                "status": run.info.status,
-                "did": "wrote" if context == "output" else "read",
-                "path": path,
-                "commit": tags["mlflow.source.git.commit"][:10] + ("+changes" if tags["git.dirty"] == "true" else ""),
-            }
-            for context, path in uses
-        ]
-    return found

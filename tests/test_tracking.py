@@ -1,0 +1,82 @@
+"""Runs, lineage and the registry of a generated project, in its own store and on a server."""
+
+import json
+import os
+import re
+import signal
+import socket
+import urllib.request
+
+import pytest
+from conftest import NOTHING_TO_DO, Project, hashes, script, wait_for
+
+pytestmark = pytest.mark.slow
+
+
+def champions(project: Project) -> dict[str, str]:
+    code = (
+        "import json, mlflow; from flight_delays.pipeline.tracking import connect_mlflow; connect_mlflow();"
+        "print(json.dumps(dict(mlflow.MlflowClient().get_registered_model('late-arrival').aliases)))"
+    )
+    return {alias: str(version) for alias, version in json.loads(script(project, code)).items()}
+
+
+def test_runs_carry_their_code_and_data_and_data_leads_back_to_them(project):
+    commit = project.run("git", "rev-parse", "HEAD").stdout.strip()
+    project.run("dvc", "repro", "--force", "--single-item", "train")
+    answer = project.run("make", "find-run", "DATA=models/candidate.onnx").stdout
+    md5 = hashes(project)["models/candidate.onnx"]
+    assert f"md5 {md5}" in answer
+    assert re.search(
+        rf"wrote models/candidate.onnx  train FINISHED  run \w+  commit {commit[:10]}$", answer, re.MULTILINE
+    )
+    assert "read  models/candidate.onnx  evaluate" in answer
+    assert project.run("make", "find-run", f"DATA={md5}").stdout == answer
+    said = project.run("make", "find-run", "DATA=no/such/file", ok=False).stderr
+    assert "no/such/file is not an output in dvc.lock" in said
+
+
+def test_a_worse_model_is_registered_but_not_champion(project):
+    before = champions(project)
+    project.edit("params.yaml", {"max_iter: 300": "max_iter: 5"})
+    output = project.run("make", "pipeline").stdout
+    decision = json.loads(project.read("reports/registration.json"))
+    assert decision["alias"] == "challenger"
+    assert f"above champion (version {before['champion']})" in decision["refused"][0]
+    assert decision["refused"][0] in output
+    aliases = champions(project)
+    assert aliases["champion"] == before["champion"]
+    assert aliases["challenger"] == str(decision["version"]) != before["champion"]
+    code = (
+        "import mlflow, pandas as pd; from flight_delays.pipeline.tracking import connect_mlflow; connect_mlflow();"
+        "from flight_delays.models.onnx_format import predict_onnx;"
+        "rows = pd.read_parquet('data/processed/holdout.parquet').head(50);"
+        "model = mlflow.pyfunc.load_model('models:/late-arrival@challenger');"
+        "same = model.predict(rows[model.metadata.get_input_schema().input_names()])['probability'].to_numpy();"
+        "print(abs(same - predict_onnx('models/candidate.onnx', rows)).max())"
+    )
+    assert float(script(project, code)) == 0.0
+
+
+def test_server_by_environment_variable(project, tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = project.start(
+        *("mlflow", "server", "--host=127.0.0.1", f"--port={port}", "--workers=1"),
+        *(f"--backend-store-uri=sqlite:///{tmp_path}/server.db", f"--artifacts-destination={tmp_path}/artifacts"),
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        wait_for(lambda: urllib.request.urlopen(f"{address}/health", timeout=1).status == 200)
+        project.run("dvc", "repro", "--force", "--single-item", "register", MLFLOW_TRACKING_URI=address)
+        found = project.run("make", "find-run", "DATA=reports/registration.json", MLFLOW_TRACKING_URI=address)
+        assert "register FINISHED" in found.stdout
+        assert list((tmp_path / "artifacts").rglob("70_register.html"))
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+    again = {"MLFLOW_TRACKING_URI": address, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+    said = project.run("dvc", "repro", "--force", "--single-item", "register", ok=False, **again).stderr
+    assert f"ERROR: MLflow at {address} cannot be used" in said
+    assert "Traceback" not in said
+    assert project.run("dvc", "status", "register").stdout.strip() == NOTHING_TO_DO

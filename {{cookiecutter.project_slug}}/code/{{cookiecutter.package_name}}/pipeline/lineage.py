@@ -1,0 +1,48 @@
+"""From a run to its data and back: what a step read and wrote is on its run as MLflow datasets, by DVC hash."""
+
+import json
+from dataclasses import asdict
+
+import mlflow
+from mlflow.entities import Dataset, DatasetInput, InputTag
+
+from .stage import DataFile
+from .tracking import connect_mlflow
+
+__all__ = ["find_runs", "log_data"]
+
+
+def log_data(run: str, files: list[DataFile], context: str) -> None:
+    """Log files by path and DVC hash as MLflow datasets; `context` is `input` or `output`."""
+    entries = [
+        DatasetInput(
+            Dataset(name=file.path, digest=file.md5, source_type="dvc", source=json.dumps(asdict(file))),
+            tags=[InputTag("mlflow.data.context", context)],
+        )
+        for file in files
+    ]
+    mlflow.MlflowClient().log_inputs(run, entries)
+
+
+def find_runs(md5: str) -> list[dict]:
+    """Return the runs that read or wrote the data with this DVC hash, the newest first."""
+    client = mlflow.MlflowClient()
+    experiment = connect_mlflow()
+    found = []
+    for run in client.search_runs([experiment], f"dataset.digest = '{md5}'"):
+        uses = [
+            (item.tags[0].value, item.dataset.name) for item in run.inputs.dataset_inputs if item.dataset.digest == md5
+        ]
+        tags = run.data.tags
+        found += [
+            {
+                "run": run.info.run_id,
+                "step": run.info.run_name,
+                "status": run.info.status,
+                "did": "wrote" if context == "output" else "read",
+                "path": path,
+                "commit": tags["mlflow.source.git.commit"][:10] + ("+changes" if tags["git.dirty"] == "true" else ""),
+            }
+            for context, path in uses
+        ]
+    return found
