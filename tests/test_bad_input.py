@@ -119,6 +119,8 @@ def test_interrupted_step_puts_the_last_good_outputs_back(project):
         "print(*mlflow.search_runs(filter_string=\"params.max_iter = '41'\")['status'])"
     )
     assert script(project, code).split() == ["KILLED"]
+    left = project.run("git", "status", "--porcelain", "--ignored", "notebooks").stdout
+    assert left == "", "sockets or caches of the kernel"
 
 
 def test_port_that_is_taken_is_said(project):

@@ -34,6 +34,7 @@ Path("../reports/count.json").write_text(json.dumps({"letters": up_to}))
 mlflow.log_metric("own_metric", 7)
 print("counted", up_to, object())
 assert up_to < 10, f"cannot count to {up_to}"
+print("done")
 """
 DOUBLE = 'from pathlib import Path\nPath("../data/doubled.txt").write_text(Path("../data/counted.txt").read_text() * 2)'
 
@@ -135,6 +136,7 @@ def test_failing_cell_is_named_and_the_last_good_outputs_stay(project):
     result = project.repro()
     assert result.returncode != 0
     assert "10_count.ipynb, cell 3 of 3 (work)" in result.stderr
+    assert "`assert up_to < 10" in result.stderr  # the line that failed, not the last one
     assert "AssertionError: cannot count to 12" in result.stderr
     assert "Traceback" not in result.stderr
     assert "cannot count to 12" in project.read("reports/10_count.failed.ipynb")

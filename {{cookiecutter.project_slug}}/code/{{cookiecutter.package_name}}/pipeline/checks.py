@@ -24,10 +24,10 @@ def check_notebooks(root: Path) -> None:
         notebook_parameters(root / notebook)
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / root.name
-        ignored = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", "_modidx.py", "*.egg-info")
-        for name in ("notebooks", "code"):
-            shutil.copytree(root / name, copy / name, ignore=ignored)
-        shutil.copy(root / "pyproject.toml", copy)
+        modules = [path.relative_to(root) for path in (root / "code").rglob("*.py") if path.name != "_modidx.py"]
+        for file in (Path("pyproject.toml"), *notebooks, *modules):
+            (copy / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(root / file, copy / file)
         for command in ("nbdev-clean", "nbdev-export"):
             subprocess.run([command], cwd=copy, check=True)
         for notebook in notebooks:

@@ -10,7 +10,7 @@ import nbformat
 import papermill
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
-from papermill.exceptions import PapermillExecutionError
+from papermill.exceptions import PapermillExecutionError, strip_color
 from traitlets.config import Config
 
 from .project import StepError
@@ -34,7 +34,7 @@ def execute_notebook(notebook: Path, output: Path, parameters: dict, root: Path,
     Raises
     ------
     StepError
-        A cell raised, ran out of time, or the kernel died. Names the cell and its last line.
+        A cell raised, ran out of time, or the kernel died. Names the cell and the line.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
     failure = None
@@ -52,7 +52,7 @@ def execute_notebook(notebook: Path, output: Path, parameters: dict, root: Path,
                 progress_bar=sys.stderr.isatty(),
                 stdout_file=sys.stdout,
                 stderr_file=sys.stderr,
-                config=Config({"KernelManager": {"transport": "ipc"}}),  # no open port
+                config=Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/kernel"}}),  # no open port
             )
     except PapermillExecutionError as error:
         failure = _explain(notebook, error)
@@ -69,8 +69,9 @@ def _explain(notebook: Path, error: PapermillExecutionError) -> str:
     source = nbformat.read(notebook, as_version=4).cells
     place = next((n for n, cell in enumerate(source, 1) if cell.source == error.source), None)
     cell = f"cell {place} of {len(source)} ({source[place - 1].id})" if place else "the injected parameters"
-    last_line = error.source.strip().splitlines()[-1].strip()
-    return f"{notebook.name}, {cell}: `{last_line}`\n{error.ename}: {error.evalue}"
+    arrow = re.search(r"^-+> *\d+ (.*)$", strip_color("\n".join(error.traceback)), re.MULTILINE)
+    line = arrow[1].strip() if arrow else error.source.strip().splitlines()[-1]
+    return f"{notebook.name}, {cell}: `{line}`\n{error.ename}: {error.evalue}"
 
 
 def normalise(notebook: NotebookNode, root: Path) -> NotebookNode:

@@ -14,6 +14,6 @@ def write_html(executed: Path, page: Path) -> None:
     template = Path(__file__).with_name("report.html.j2")
     exporter = HTMLExporter(template_file=str(template), exclude_input_prompt=True, exclude_output_prompt=True)
     exporter.mathjax_url = exporter.require_js_url = exporter.jquery_url = ""
-    title = notebook.cells[0].source.splitlines()[0].lstrip("# ")
-    html, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": title}})
+    titles = (cell.source.splitlines()[0][2:] for cell in notebook.cells if cell.source.startswith("# "))
+    html, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": next(titles, executed.stem)}})
     page.write_text(html, encoding="utf-8")
