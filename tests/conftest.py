@@ -141,3 +141,5 @@ def project(sample) -> Project:
     sample.run("git", "reset", "--hard", "--quiet")
     sample.run("git", "clean", "--quiet", "--force", "-d")
     sample.run("dvc", "checkout", "--force", "--quiet")
+    for report in sample.path.glob("reports/*.failed.*"):
+        report.unlink()

@@ -1,6 +1,5 @@
 """MLflow runs: one per step, below one per execution of the pipeline."""
 
-import getpass
 import json
 import os
 import platform
@@ -92,7 +91,7 @@ def _source_tags(root: Path, notebook: Path) -> dict[str, str]:
         "mlflow.source.git.commit": git("rev-parse", "--verify", "--quiet", "HEAD") or "none",
         # Each step changes dvc.lock; what counts is whether code, notebooks and parameters are those of the commit.
         "git.dirty": str(bool(git("status", "--porcelain", "--", ".", ":!dvc.lock"))).lower(),
-        "mlflow.user": getpass.getuser(),
+        "mlflow.user": psutil.Process().username(),
     }
     if experiment := os.environ.get("DVC_EXP_NAME"):
         tags["dvc.experiment"] = experiment
