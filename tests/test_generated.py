@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import nbformat
@@ -94,6 +95,10 @@ def test_another_environment_can_be_named(bake, tmp_path):
     assert "/no/such/python" in said.stdout + said.stderr
     said = project.run("make", "setup", "PYTHON=", ok=False)
     assert "ERROR: no Python 3.11 to 3.13 found" in said.stdout
+    environment = tmp_path / "conda-like"
+    project.run(sys.executable, "-m", "venv", str(environment))
+    project.run("make", "check", f"VENV={environment}")
+    assert not (project.path / ".venv").exists()
 
 
 def test_a_clean_change_passes_the_hook(installed):
