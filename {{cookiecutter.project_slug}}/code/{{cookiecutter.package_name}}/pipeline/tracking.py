@@ -26,8 +26,7 @@ def connect_mlflow() -> str:
         artifacts = (home / "mlruns").as_uri()
     name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or project_name(root)
     if mlflow.get_experiment_by_name(name) is None:
-        # The page of the experiment then opens on runs and models, not on traces of language models.
-        mlflow.create_experiment(name, artifacts, tags={"mlflow.experimentKind": "custom_model_development"})
+        mlflow.create_experiment(name, artifact_location=artifacts)
     return mlflow.set_experiment(name).experiment_id
 
 
