@@ -110,12 +110,6 @@ def bake(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def template() -> Path:
-    """The template's root."""
-    return TEMPLATE
-
-
-@pytest.fixture(scope="session")
 def installed(tmp_path_factory) -> Project:
     """The default project, set up as the README says and committed. Tests leave it as they found it."""
     project = bake_into(tmp_path_factory.mktemp("with a space"))

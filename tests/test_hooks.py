@@ -3,6 +3,7 @@
 import ast
 
 import pytest
+from conftest import TEMPLATE
 from cookiecutter.exceptions import FailedHookException
 
 REFUSED = [
@@ -52,10 +53,10 @@ def test_all_problems_are_told_at_once(bake, capfd):
 
 
 @pytest.mark.slow
-def test_the_list_of_dependencies_is_complete(template, installed):
+def test_the_list_of_dependencies_is_complete(installed):
     script = "from importlib.metadata import packages_distributions as p; print(*p())"
     there = {name.lower() for name in installed.run("python", "-c", script).stdout.split()}
-    hook = ast.parse((template / "hooks" / "pre_gen_project.py").read_text(encoding="utf-8"))
+    hook = ast.parse((TEMPLATE / "hooks" / "pre_gen_project.py").read_text(encoding="utf-8"))
     [names] = [
         node.value for node in hook.body if isinstance(node, ast.Assign) and node.targets[0].id == "DEPENDENCIES"
     ]

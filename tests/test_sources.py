@@ -7,9 +7,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from conftest import TEMPLATE
 from ruamel.yaml import YAML
 
-TEMPLATE = Path(__file__).resolve().parents[1]
 GENERATED = TEMPLATE / "{{cookiecutter.project_slug}}"
 NOTEBOOKS = sorted(GENERATED.glob("notebooks/*.ipynb"))
 VARIABLE = "{{ cookiecutter.package_name }}"

@@ -14,7 +14,7 @@ from .parameters import check_parameters, notebook_parameters, step_name, step_p
 from .project import StepError, find_root
 from .report import write_html
 from .runs import log_metrics, log_report, track_step
-from .stage import data_files, metrics_files, restore_outputs, stage_of
+from .stage import input_files, metrics_files, output_files, restore_outputs, stage_of
 
 __all__ = ["run_step"]
 
@@ -51,9 +51,8 @@ def _execute_and_record(root: Path, step: str, notebook: Path, parameters: dict,
     report = root / "reports" / notebook.name
     failed_report = report.with_suffix(".failed.ipynb")
     partial = report.with_name(f".partial-{report.name}")
-    inputs, _ = data_files(repo, stage)
     with track_step(root, step, notebook, parameters) as run:
-        log_data(run, inputs, "input")
+        log_data(run, input_files(repo, stage), "input")
         try:
             execute_notebook(notebook, partial, parameters, root, env=_kernel_environment(root, run))
             log_report(run, *_publish(partial, report))
@@ -65,8 +64,7 @@ def _execute_and_record(root: Path, step: str, notebook: Path, parameters: dict,
             partial.unlink(missing_ok=True)
         if missing := [str(out) for out in stage.outs if not out.exists]:
             raise StepError(f"{notebook.name} did not write {', '.join(missing)}; dvc.yaml says that it does.")
-        _, outputs = data_files(repo, stage)
-        log_data(run, outputs, "output")
+        log_data(run, output_files(repo, stage), "output")
         log_metrics(run, metrics_files(stage))
     for leftover in (failed_report, failed_report.with_suffix(".html")):
         leftover.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from dvc.repo import Repo
 
 from .project import StepError
 
-__all__ = ["DataFile", "data_files", "locked_hash", "metrics_files", "restore_outputs", "stage_of"]
+__all__ = ["DataFile", "input_files", "locked_hash", "metrics_files", "output_files", "restore_outputs", "stage_of"]
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,15 @@ def stage_of(repo: Repo, step: str):
         raise StepError(f"dvc.yaml has no usable stage `{step}`: {error}") from error
 
 
-def data_files(repo: Repo, stage) -> tuple[list[DataFile], list[DataFile]]:
-    """Return what the stage reads and what it writes. Code, notebooks and parameters are not data: git has them."""
+def input_files(repo: Repo, stage) -> list[DataFile]:
+    """Return the data that the stage reads. Code, notebooks and parameters are not data: git has them."""
     written_by_some_stage = {out.fs_path for out in repo.index.outs}
-    inputs = [dep for dep in stage.deps if dep.fs_path in written_by_some_stage]
-    return _hashed(repo, inputs), _hashed(repo, stage.outs)
+    return _hashed(repo, [dep for dep in stage.deps if dep.fs_path in written_by_some_stage])
+
+
+def output_files(repo: Repo, stage) -> list[DataFile]:
+    """Return what the stage has written."""
+    return _hashed(repo, stage.outs)
 
 
 def _hashed(repo: Repo, items) -> list[DataFile]:
