@@ -34,7 +34,10 @@ code/PACKAGE/datasets/tables.py code/PACKAGE/datasets/validate.py
 code/PACKAGE/features/__init__.py code/PACKAGE/features/build.py
 code/PACKAGE/models/__init__.py code/PACKAGE/models/evaluate.py code/PACKAGE/models/onnx_format.py
 code/PACKAGE/models/predictor.py code/PACKAGE/models/register.py code/PACKAGE/models/train.py
-code/PACKAGE/pipeline/__init__.py code/PACKAGE/pipeline/__main__.py code/PACKAGE/pipeline/checks.py
+code/PACKAGE/pipeline/__init__.py code/PACKAGE/pipeline/__main__.py code/PACKAGE/pipeline/callers.py
+code/PACKAGE/pipeline/checks.py code/PACKAGE/pipeline/parallel.py code/PACKAGE/pipeline/warm/__init__.py
+code/PACKAGE/pipeline/warm/client.py code/PACKAGE/pipeline/warm/engine.py code/PACKAGE/pipeline/warm/kernel.py
+code/PACKAGE/pipeline/warm/server.py code/PACKAGE/pipeline/warm/step.py
 code/PACKAGE/pipeline/execute.py code/PACKAGE/pipeline/lineage.py code/PACKAGE/pipeline/parameters.py code/PACKAGE/pipeline/project.py
 code/PACKAGE/pipeline/report.html.j2 code/PACKAGE/pipeline/report.py code/PACKAGE/pipeline/run.py code/PACKAGE/pipeline/runs.py
 code/PACKAGE/pipeline/stage.py code/PACKAGE/pipeline/summary.py code/PACKAGE/pipeline/tracking.py
@@ -46,8 +49,10 @@ models/.gitkeep
 notebooks/10_ingest.ipynb notebooks/20_validate.ipynb notebooks/30_clean.ipynb notebooks/40_features.ipynb
 notebooks/50_train.ipynb notebooks/60_evaluate.ipynb notebooks/70_register.ipynb
 reports/.gitkeep
-tests/conftest.py tests/data_validation/test_data.py tests/integration/test_step.py tests/model/test_candidate.py
-tests/unit/test_normalise.py tests/unit/test_onnx_format.py tests/unit/test_parameters.py tests/unit/test_tables.py tests/unit/test_wiring.py
+tests/conftest.py tests/data_validation/test_data.py tests/integration/test_engine.py
+tests/integration/test_step.py tests/model/test_candidate.py
+tests/unit/test_normalise.py tests/unit/test_onnx_format.py tests/unit/test_parallel.py tests/unit/test_parameters.py
+tests/unit/test_tables.py tests/unit/test_wiring.py
 """
 
 

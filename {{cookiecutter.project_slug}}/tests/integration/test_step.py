@@ -58,7 +58,6 @@ class Project:
             (folder / name).mkdir()
         (folder / ".dvc" / "config").write_text("[core]\n    analytics = false\n")
         (folder / ".gitignore").write_text("/data\n/reports\n/mlflow.db\n/mlruns\n/.dvc/tmp\n/.dvc/cache\n")
-        (folder / "pyproject.toml").write_text('[project]\nname = "counting"\n')
         (folder / "dvc.yaml").write_text(DVC_YAML)
         self.set("up_to: 3")
         write_notebook(folder / "notebooks" / "10_count.ipynb", "up_to = 1", COUNT)
@@ -83,13 +82,20 @@ class Project:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
+def project(root, tmp_path_factory):
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "DVC_"))}
     environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment["PATH"]])
+    environment.pop("NOTEBOOK_ENGINE", None)
+    settings = (
+        (root / "pyproject.toml").read_text(encoding="utf-8").partition("[tool.warm-process]")[2].partition("\n[")[0]
+    )
     project = Project(tmp_path_factory.mktemp("counting project"), environment)
+    (project.folder / "pyproject.toml").write_text(f'[project]\nname = "counting"\n[tool.warm-process]{settings}')
     result = project.repro()
     assert result.returncode == 0, result.stdout + result.stderr
-    return project
+    assert "No warm process" not in result.stderr
+    yield project
+    project.call(sys.executable, "-m", f"{PACKAGE}.pipeline", "stop")
 
 
 def test_each_step_is_a_run_below_one_run_of_the_pipeline(project):
@@ -103,9 +109,24 @@ def test_each_step_is_a_run_below_one_run_of_the_pipeline(project):
         artifacts = mlflow.MlflowClient().list_artifacts(runs[step].info.run_id, "report")
         assert [file.path.split(".")[-1] for file in artifacts] == ["html", "ipynb"]
     assert runs["count"].data.params == {"up_to": "3"}
-    assert runs["count"].data.metrics == {"letters": 3, "own_metric": 7}
+    metrics = runs["count"].data.metrics
+    assert {name: metrics[name] for name in metrics if not name.startswith("system/")} == {
+        "letters": 3,
+        "own_metric": 7,
+    }
     assert runs["pipeline"].data.params == {"count.up_to": "3"}
     assert runs["pipeline"].data.metrics == {"letters": 3}
+
+
+def test_what_a_step_costs_is_on_its_run(project):
+    for run in project.runs():
+        if run.info.run_name != "pipeline":
+            cost = {name: value for name, value in run.data.metrics.items() if name.startswith("system/")}
+            assert 30 < cost["system/peak_memory_megabytes"] < 2000
+            assert 0.01 < cost["system/cpu_seconds"] < 60
+            assert 0 < cost["system/cells_seconds"] < cost["system/wall_seconds"]
+            parts = cost["system/cells_seconds"] + cost["system/overhead_seconds"]
+            assert parts == pytest.approx(cost["system/wall_seconds"])
 
 
 def test_data_leads_to_its_runs_and_runs_to_their_data(project):
@@ -126,6 +147,15 @@ def test_second_run_does_nothing_and_a_forced_one_changes_nothing(project):
     before = project.read("dvc.lock")
     assert "Data and pipelines are up to date." in project.repro().stdout
     forced = project.repro("--force")
+    assert forced.returncode == 0, forced.stdout + forced.stderr
+    assert project.read("dvc.lock") == before
+
+
+def test_a_kernel_gives_the_same(project):
+    before = project.read("dvc.lock")
+    project.environment["NOTEBOOK_ENGINE"] = "kernel"
+    forced = project.repro("--force")
+    del project.environment["NOTEBOOK_ENGINE"]
     assert forced.returncode == 0, forced.stdout + forced.stderr
     assert project.read("dvc.lock") == before
 

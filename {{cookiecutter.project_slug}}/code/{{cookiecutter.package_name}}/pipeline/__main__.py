@@ -1,11 +1,13 @@
 """The commands behind dvc.yaml and the Makefile. `python -m <package>.pipeline --help` lists them."""
 
 import argparse
+import os
 import re
 import sys
+import time
 from pathlib import Path
 
-from .project import StepError, find_root
+from .project import StepError, exit_code, find_root
 
 
 def main() -> int:
@@ -14,36 +16,70 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="run one step, as dvc.yaml does")
     run.add_argument("notebook", type=Path)
+    repro = commands.add_parser("repro", help="dvc repro, with steps that are independent of each other at once")
+    repro.add_argument("--jobs", type=int, default=2)
     runs = commands.add_parser("find-run", help="find the runs that read or wrote some data")
     runs.add_argument("data", help="a path of the project, or an md5 of dvc.lock")
     commands.add_parser("summary", help="print the figures of the last pipeline")
     commands.add_parser("check-notebooks", help="are notebooks clean and modules in sync?")
+    commands.add_parser("stop", help="end the warm process of this project")
     arguments = parser.parse_args()
-    try:
-        if arguments.command == "run":
-            from .run import run_step
+    commands = {
+        "run": lambda: _run(arguments.notebook),
+        "repro": lambda: _repro(arguments.jobs),
+        "find-run": lambda: _find_run(arguments.data),
+        "summary": _summary,
+        "check-notebooks": _check_notebooks,
+        "stop": _stop,
+    }
+    return exit_code(commands[arguments.command])
 
-            run_step(arguments.notebook)
-        elif arguments.command == "find-run":
-            print(_find_run(arguments.data))
-        elif arguments.command == "summary":
-            from .summary import summarise
 
-            print(summarise(find_root()))
-        else:
-            from .checks import check_notebooks
+def _run(notebook: Path) -> int:
+    began = time.time()
+    engine = os.environ.get("NOTEBOOK_ENGINE") or "warm"
+    if engine not in ("warm", "kernel"):
+        raise StepError(f"NOTEBOOK_ENGINE is {engine!r}; it must be `warm` (the default) or `kernel`.")
+    if engine == "warm":
+        try:
+            from .warm.client import WarmProcessError, run_in_warm_process
 
-            check_notebooks(find_root())
-    except StepError as error:
-        print(f"ERROR: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("Interrupted. `dvc repro` goes on from this step.", file=sys.stderr)
-        return 130
+            return run_in_warm_process(find_root(notebook.parent), notebook, began)
+        except (ImportError, WarmProcessError) as error:  # ImportError: no fcntl, so no fork either
+            print(f"No warm process, the step starts a kernel: {error}", file=sys.stderr)
+    from .callers import Caller, end_with
+    from .run import run_step
+
+    end_with(os.getpid())
+    run_step(notebook, Caller(os.getpid(), began))
     return 0
 
 
-def _find_run(data: str) -> str:
+def _repro(jobs: int) -> None:
+    from .parallel import reproduce
+
+    reproduce(find_root(), jobs)
+
+
+def _summary() -> None:
+    from .summary import summarise
+
+    print(summarise(find_root()))
+
+
+def _check_notebooks() -> None:
+    from .checks import check_notebooks
+
+    check_notebooks(find_root())
+
+
+def _stop() -> None:
+    from .warm.client import stop_warm_process
+
+    stop_warm_process(find_root())
+
+
+def _find_run(data: str) -> None:
     from .lineage import find_runs
     from .stage import locked_hash
 
@@ -55,7 +91,7 @@ def _find_run(data: str) -> str:
         f"{use['did']:5} {use['path']}  {use['step']} {use['status']}  run {use['run']}  commit {use['commit']}"
         for use in found
     ]
-    return "\n".join([f"md5 {md5}", *lines])
+    print("\n".join([f"md5 {md5}", *lines]))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import os
 import re
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
@@ -13,12 +14,20 @@ from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError, strip_color
 from traitlets.config import Config
 
-from .project import StepError
-
-__all__ = ["execute_notebook", "normalise"]
+__all__ = ["Execution", "died", "execute_notebook", "finish", "normalise"]
 
 
-def execute_notebook(notebook: Path, output: Path, parameters: dict, root: Path, env: dict[str, str]) -> None:
+@dataclass(frozen=True)
+class Execution:
+    """How the cells of a notebook went: what failed, if anything, and the seconds that they took."""
+
+    failure: str | None
+    cells_seconds: float
+
+
+def execute_notebook(
+    notebook: Path, output: Path, parameters: dict, root: Path, env: dict[str, str], engine: str | None = None
+) -> Execution:
     """Execute `notebook` in its own folder and write the result to `output`, also when a cell fails.
 
     Parameters
@@ -29,14 +38,12 @@ def execute_notebook(notebook: Path, output: Path, parameters: dict, root: Path,
     root : Path
         The project: its path is cut out of the outputs.
     env : dict
-        Added to the environment of the kernel.
-
-    Raises
-    ------
-    StepError
-        A cell raised, ran out of time, or the kernel died. Names the cell and the line.
+        Added to the environment of the cells.
+    engine : str, optional
+        Papermill's engine; None is its own, with a kernel process.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
+    bar = {"desc": notebook.stem, "initial": 1, "leave": False, "bar_format": "{desc}: cell {n} of {total}, {elapsed}"}
     failure = None
     try:
         with tempfile.TemporaryDirectory() as sockets:
@@ -46,22 +53,38 @@ def execute_notebook(notebook: Path, output: Path, parameters: dict, root: Path,
                 notebook,
                 output,
                 parameters=parameters,
+                engine_name=engine,
                 kernel_name="python3",
                 language="python",
                 cwd=notebook.parent,
-                progress_bar=sys.stderr.isatty(),
+                progress_bar=bar if sys.stderr.isatty() else False,
                 stdout_file=sys.stdout,
                 stderr_file=sys.stderr,
                 config=Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/kernel"}}),  # no open port
             )
     except PapermillExecutionError as error:
         failure = _explain(notebook, error)
-    except (DeadKernelError, CellTimeoutError) as error:
-        failure = f"{notebook.name}: {error} (out of memory, or killed?)"
+    except CellTimeoutError as error:
+        failure = f"{notebook.name}: {error}"
+    except DeadKernelError as error:
+        failure = died(notebook, output, f"{error} (killed? out of memory?)")
+    return finish(output, root, failure)
+
+
+def finish(output: Path, root: Path, failure: str | None) -> Execution:
+    """Normalise what was executed."""
     executed = nbformat.read(output, as_version=4)
+    seconds = sum(cell.metadata.get("papermill", {}).get("duration") or 0 for cell in executed.cells)
     nbformat.write(normalise(executed, root), output)
-    if failure:
-        raise StepError(failure)
+    return Execution(failure, seconds)
+
+
+def died(notebook: Path, output: Path, how: str) -> str:
+    """Say in which cell the process that ran them ended."""
+    cells = nbformat.read(output, as_version=4).cells
+    running = next((cell for cell in cells if cell.metadata.get("papermill", {}).get("status") == "running"), None)
+    place = f", cell {running.id}" if running else ""
+    return f"{notebook.name}{place}: {how}"
 
 
 def _explain(notebook: Path, error: PapermillExecutionError) -> str:

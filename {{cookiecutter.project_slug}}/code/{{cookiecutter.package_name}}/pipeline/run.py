@@ -3,24 +3,26 @@
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import mlflow
 from dvc.repo import Repo
 
-from .execute import execute_notebook
+from .callers import Caller
+from .execute import Execution, execute_notebook
 from .lineage import log_data
 from .parameters import check_parameters, notebook_parameters, step_name, step_parameters
-from .project import StepError, find_root
+from .project import StepError, find_root, step_environment
 from .report import write_html
-from .runs import log_metrics, log_report, track_step
+from .runs import log_cost, log_metrics, log_report, track_step
 from .stage import input_files, metrics_files, output_files, restore_outputs, stage_of
 
 __all__ = ["run_step"]
 
 
-def run_step(notebook: Path) -> None:
-    """Run the step that `notebook` is.
+def run_step(notebook: Path, caller: Caller, execute: Callable[..., Execution] = execute_notebook) -> None:
+    """Run the step that `notebook` is; `execute` runs its cells.
 
     Reads its stage in dvc.yaml and its section of params.yaml; writes the executed notebook and its page to reports/.
 
@@ -39,46 +41,46 @@ def run_step(notebook: Path) -> None:
         try:
             parameters = step_parameters(root / "params.yaml", step)
             check_parameters(parameters, notebook_parameters(notebook), step, notebook.relative_to(root).as_posix())
-            _execute_and_record(root, step, notebook, parameters, repo, stage)
+            with track_step(root, step, notebook, parameters, caller) as run:
+                log_data(run, input_files(repo, stage), "input")
+                done = _execute(root, notebook, parameters, run, execute, caller)
+                if missing := [str(out) for out in stage.outs if not out.exists]:
+                    raise StepError(f"{notebook.name} did not write {', '.join(missing)}; dvc.yaml says that it does.")
+                log_data(run, output_files(repo, stage), "output")
+                log_metrics(run, metrics_files(stage))
         except BaseException:
             if "DVC_STAGE" in os.environ and (restored := restore_outputs(stage)):
                 print(f"The last good outputs are back in place: {', '.join(restored)}", file=sys.stderr)
             raise
+    page = f"reports/{notebook.stem}.html"
+    print(f"{step}: done in {time.time() - caller.began:.1f} s, its cells {done.cells_seconds:.1f} s, report in {page}")
 
 
-def _execute_and_record(root: Path, step: str, notebook: Path, parameters: dict, repo: Repo, stage) -> None:
-    started = time.monotonic()
+def _execute(root: Path, notebook: Path, parameters: dict, run: str, execute: Callable, caller: Caller) -> Execution:
+    """Run the cells, publish the executed notebook and log it with what it has cost."""
     report = root / "reports" / notebook.name
     failed_report = report.with_suffix(".failed.ipynb")
     partial = report.with_name(f".partial-{report.name}")
-    with track_step(root, step, notebook, parameters) as run:
-        log_data(run, input_files(repo, stage), "input")
-        try:
-            execute_notebook(notebook, partial, parameters, root, env=_kernel_environment(root, run))
-            log_report(run, *_publish(partial, report))
-        except StepError as error:
-            log_report(run, *_publish(partial, failed_report))
-            shown = failed_report.with_suffix(".html").relative_to(root)
-            raise StepError(f"{error}\nThe executed notebook with the error: {shown}") from error
-        finally:
-            partial.unlink(missing_ok=True)
-        if missing := [str(out) for out in stage.outs if not out.exists]:
-            raise StepError(f"{notebook.name} did not write {', '.join(missing)}; dvc.yaml says that it does.")
-        log_data(run, output_files(repo, stage), "output")
-        log_metrics(run, metrics_files(stage))
+    try:
+        done = execute(notebook, partial, parameters, root, _cell_environment(root, run))
+        log_report(run, *_publish(partial, failed_report if done.failure else report))
+        log_cost(run, done.cells_seconds, caller)
+    except OSError as error:
+        raise StepError(f"{notebook.name}: {error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    if done.failure:
+        shown = failed_report.with_suffix(".html").relative_to(root)
+        raise StepError(f"{done.failure}\nThe executed notebook with the error: {shown}")
     for leftover in (failed_report, failed_report.with_suffix(".html")):
         leftover.unlink(missing_ok=True)
-    page = report.with_suffix(".html").relative_to(root)
-    print(f"{step}: done in {time.monotonic() - started:.0f} s, report in {page}")
+    return done
 
 
-def _kernel_environment(root: Path, run: str) -> dict[str, str]:
-    return {
+def _cell_environment(root: Path, run: str) -> dict[str, str]:
+    return step_environment() | {
         "MLFLOW_TRACKING_URI": mlflow.get_tracking_uri(),
         "MLFLOW_RUN_ID": run,  # the notebook's own mlflow.log_* calls land in the step's run
-        "MLFLOW_LOGGING_LEVEL": os.environ.get("MLFLOW_LOGGING_LEVEL") or "WARNING",
-        "PYTHONHASHSEED": "0",
-        "PYTHONWARNINGS": os.environ.get("PYTHONWARNINGS") or "ignore:IProgress not found",
         # `dvc exp run --temp` works on a copy of the project: use the code of that copy.
         "PYTHONPATH": os.pathsep.join(filter(None, [str(root / "code"), os.environ.get("PYTHONPATH")])),
     }

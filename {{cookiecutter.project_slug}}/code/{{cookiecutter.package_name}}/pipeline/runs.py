@@ -2,50 +2,72 @@
 
 import json
 import os
-import platform
+import resource
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import mlflow
 import psutil
-from mlflow.entities import Metric, Param, RunStatus
+from mlflow.entities import Metric, Param
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
+from .callers import Caller, has_ended, process_name, processes_above
 from .project import StepError
-from .tracking import connect_mlflow
+from .tracking import connect_mlflow, store_lock
 
-__all__ = ["log_metrics", "log_report", "track_step"]
+__all__ = ["log_cost", "log_metrics", "log_report", "track_step"]
 
 EXECUTION_TAG = "pipeline.execution"
+PROCESS_TAG = "pipeline.process"
+STATUSES = ("RUNNING", "FAILED", "KILLED", "FINISHED")
 
 
 @contextmanager
-def track_step(root: Path, step: str, notebook: Path, parameters: dict) -> Iterator[str]:
-    """Open the step's run, yield its id, and close it and the pipeline's run as FINISHED, FAILED or KILLED."""
+def track_step(root: Path, step: str, notebook: Path, parameters: dict, caller: Caller) -> Iterator[str]:
+    """Open the step's run, yield its id, and close it as FINISHED, FAILED or KILLED; the pipeline's run follows."""
     try:
         experiment = connect_mlflow()
     except MlflowException as error:
         raise StepError(f"MLflow at {mlflow.get_tracking_uri()} cannot be used: {error}") from error
     client = mlflow.MlflowClient()
     tags = _source_tags(root, notebook)
-    pipeline = _pipeline_run(client, experiment, tags)
-    run = client.create_run(experiment, run_name=step, tags={**tags, MLFLOW_PARENT_RUN_ID: pipeline}).info.run_id
+    with store_lock(root):
+        _close_abandoned(client, experiment)
+        pipeline = _pipeline_run(client, experiment, tags, caller)
+    tags |= {MLFLOW_PARENT_RUN_ID: pipeline, PROCESS_TAG: process_name(psutil.Process())}
+    run = client.create_run(experiment, run_name=step, tags=tags).info.run_id
     client.log_batch(run, params=_params(parameters))
     client.log_batch(pipeline, params=_params(parameters, prefix=f"{step}."))
-    status = RunStatus.to_string(RunStatus.FAILED)
+    status = "FAILED"
     try:
         yield run
-        status = RunStatus.to_string(RunStatus.FINISHED)
+        status = "FINISHED"
     except KeyboardInterrupt:
-        status = RunStatus.to_string(RunStatus.KILLED)
+        status = "KILLED"
         raise
     finally:
         client.set_terminated(run, status)
-        client.set_terminated(pipeline, status)
+        with store_lock(root):
+            _close_pipeline(client, experiment, pipeline)
+
+
+def _close_abandoned(client: mlflow.MlflowClient, experiment: str) -> None:
+    """Mark as KILLED the runs whose process is gone without having closed them."""
+    for run in client.search_runs([experiment], "attributes.status = 'RUNNING'"):
+        tags = run.data.tags
+        if has_ended(tags.get(PROCESS_TAG) or tags.get(EXECUTION_TAG, "")):
+            client.set_terminated(run.info.run_id, "KILLED")
+
+
+def _close_pipeline(client: mlflow.MlflowClient, experiment: str, pipeline: str) -> None:
+    """Give the pipeline's run the worst status of its steps; it stays RUNNING while one of them does."""
+    steps = client.search_runs([experiment], f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{pipeline}'")
+    found = {step.info.status for step in steps}
+    client.set_terminated(pipeline, next(status for status in STATUSES if status in found))
 
 
 def _params(parameters: dict, prefix: str = "") -> list[Param]:
@@ -55,30 +77,15 @@ def _params(parameters: dict, prefix: str = "") -> list[Param]:
     ]
 
 
-def _pipeline_run(client: mlflow.MlflowClient, experiment: str, tags: dict) -> str:
+def _pipeline_run(client: mlflow.MlflowClient, experiment: str, tags: dict, caller: Caller) -> str:
     """Return the run of this execution of the pipeline: the steps that one `dvc repro` starts share it."""
-    execution = os.environ.get("PIPELINE_EXECUTION") or _dvc_process()
+    execution = os.environ.get("PIPELINE_EXECUTION") or process_name(processes_above(caller.pid)[-1])
     found = client.search_runs([experiment], f"tags.`{EXECUTION_TAG}` = '{execution}'", max_results=1)
     if found:
-        run = found[0]
-        client.update_run(run.info.run_id, status="RUNNING")
-    else:
-        name = tags.get("dvc.experiment", "pipeline")
-        run = client.create_run(
-            experiment, run_name=name, tags={**tags, "mlflow.source.name": "dvc.yaml", EXECUTION_TAG: execution}
-        )
-    return run.info.run_id
-
-
-def _dvc_process() -> str:
-    """Name the nearest process above us that is DVC, or this one if a person started the step."""
-    here = psutil.Process()
-    for process in here.parents():
-        with suppress(psutil.Error):
-            if any(Path(word).name == "dvc" or word.endswith("dvc/__main__.py") for word in process.cmdline()[:3]):
-                here = process
-                break
-    return f"{platform.node()}-{here.pid}-{here.create_time():.0f}"
+        return found[0].info.run_id
+    name = tags.get("dvc.experiment", "pipeline")
+    tags = {**tags, "mlflow.source.name": "dvc.yaml", EXECUTION_TAG: execution}
+    return client.create_run(experiment, run_name=name, tags=tags).info.run_id
 
 
 def _source_tags(root: Path, notebook: Path) -> dict[str, str]:
@@ -108,6 +115,21 @@ def log_metrics(run: str, metrics_files: list[Path]) -> None:
         metrics = [Metric(name, value, now, 0) for name, value in numbers]
         for target in (run, pipeline):
             client.log_batch(target, metrics=metrics)
+
+
+def log_cost(run: str, cells_seconds: float, caller: Caller) -> None:
+    """Log what the step has cost so far, as MLflow system metrics."""
+    wall = time.time() - caller.began
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)  # whatever the engine, the cells ran in a child
+    cost = {
+        "wall_seconds": wall,
+        "cells_seconds": cells_seconds,
+        "overhead_seconds": wall - cells_seconds,
+        "cpu_seconds": used.ru_utime + used.ru_stime,
+        "peak_memory_megabytes": used.ru_maxrss / 1024,
+    }
+    now = int(time.time() * 1000)
+    mlflow.MlflowClient().log_batch(run, [Metric(f"system/{name}", value, now, 0) for name, value in cost.items()])
 
 
 def _flatten(values: dict, prefix: str = "") -> Iterator[tuple[str, float]]:

@@ -22,9 +22,12 @@ class DataFile:
 def stage_of(repo: Repo, step: str):
     """Return the stage `step` of dvc.yaml, with all variables resolved."""
     try:
-        return repo.stage.load_one(name=step)
+        stages = {stage.addressing: stage for stage in repo.index.stages}
     except DvcException as error:
-        raise StepError(f"dvc.yaml has no usable stage `{step}`: {error}") from error
+        raise StepError(f"dvc.yaml cannot be used: {error}") from error
+    if step not in stages:
+        raise StepError(f"dvc.yaml has no stage `{step}`; it has {', '.join(stages)}.")
+    return stages[step]
 
 
 def input_files(repo: Repo, stage) -> list[DataFile]:

@@ -5,10 +5,11 @@ import os
 from pathlib import Path
 
 import mlflow
+from filelock import FileLock
 
-from .project import find_root, project_name
+from .project import find_root, project_home, project_name
 
-__all__ = ["connect_mlflow"]
+__all__ = ["connect_mlflow", "store_lock"]
 
 
 def connect_mlflow() -> str:
@@ -21,18 +22,18 @@ def connect_mlflow() -> str:
     root = find_root()
     artifacts = None
     if not os.environ.get("MLFLOW_TRACKING_URI"):
-        home = _home(root)
+        home = project_home(root)
         mlflow.set_tracking_uri(f"sqlite:///{(home / 'mlflow.db').as_posix()}")
         artifacts = (home / "mlruns").as_uri()
     name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or project_name(root)
-    if mlflow.get_experiment_by_name(name) is None:
-        mlflow.create_experiment(name, artifact_location=artifacts)
+    with store_lock(root):  # the first to come makes the database, and the experiment in it
+        if mlflow.get_experiment_by_name(name) is None:
+            mlflow.create_experiment(name, artifact_location=artifacts)
     return mlflow.set_experiment(name).experiment_id
 
 
-def _home(root: Path) -> Path:
-    """Return the project that owns `root`: `dvc exp run --temp` works in a copy below .dvc/tmp, thrown away later."""
-    for folder in root.parents:
-        if folder.name == ".dvc":
-            return folder.parent
-    return root
+def store_lock(root: Path) -> FileLock:
+    """Return a lock for what one step at a time may do in the MLflow store of the project."""
+    folder = project_home(root) / ".dvc" / "tmp"
+    folder.mkdir(parents=True, exist_ok=True)
+    return FileLock(folder / "mlflow.lock")

@@ -1,0 +1,271 @@
+"""How steps are started, at their worst: processes killed at any time, two at once, a full disk, no warm process."""
+
+import os
+import pty
+import random
+import re
+import shutil
+import signal
+import subprocess
+import termios
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+from conftest import NOTHING_TO_DO, Project, script, steps_run, wait_for
+from nbformat.v4 import new_code_cell, new_notebook
+
+pytestmark = pytest.mark.slow
+
+RUN = "python -m flight_delays.pipeline run notebooks/"
+CHANGE = {'"2013-02-15"': '"2013-02-10"'}  # another split: clean and all that follows
+
+
+def command(pid: str) -> str:
+    return Path("/proc", pid, "cmdline").read_text(encoding="utf-8").replace("\0", " ")
+
+
+def name(pid: str) -> str:
+    return Path("/proc", pid, "comm").read_text(encoding="utf-8").strip()
+
+
+def place(pid: str) -> Path:
+    return Path("/proc", pid, "cwd").readlink()
+
+
+def processes(project: Project, kind: str) -> list[int]:
+    """The processes of one kind that work for the project."""
+    tests = {
+        "dvc": lambda pid: "dvc repro" in command(pid) and place(pid) == project.path,
+        "caller": lambda pid: RUN in command(pid) and place(pid) == project.path,
+        "warm": lambda pid: f'"project": "{project.path}"' in command(pid) and name(pid) == "python",
+        "runner": lambda pid: f'"project": "{project.path}"' in command(pid) and name(pid).startswith("runner "),
+        "cells": lambda pid: f'"project": "{project.path}"' in command(pid) and name(pid).startswith("cells "),
+    }
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and tests[kind](entry.name):
+                found.append(int(entry.name))
+        except OSError:  # it has just ended
+            pass
+    return found
+
+
+def statuses(project: Project) -> set[str]:
+    code = (
+        "import mlflow; from flight_delays.pipeline.tracking import connect_mlflow; connect_mlflow();"
+        "print(*mlflow.search_runs()['status'])"
+    )
+    return set(script(project, code).split())
+
+
+def stop(project: Project) -> None:
+    project.run("python", "-m", "flight_delays.pipeline", "stop")
+    wait_for(lambda: not processes(project, "warm"))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(sample) -> tuple[str, float]:
+    """What dvc.lock is after CHANGE if nobody disturbs the run, and the seconds that it takes."""
+    sample.edit("params.yaml", CHANGE)
+    started = time.monotonic()
+    sample.run("dvc", "repro", "--no-run-cache")
+    seconds = time.monotonic() - started
+    lock = sample.read("dvc.lock")
+    sample.run("git", "reset", "--hard", "--quiet")
+    sample.run("dvc", "checkout", "--force", "--quiet")
+    return lock, seconds
+
+
+@pytest.mark.parametrize("again", [1, 2])
+@pytest.mark.parametrize("victim", ["dvc", "caller", "runner", "cells", "warm"])
+def test_whatever_is_killed_repro_goes_on_to_the_same_end(project, undisturbed, victim, again):
+    lock, seconds = undisturbed
+    project.edit("params.yaml", CHANGE)
+    process = project.start("dvc", "repro", "--no-run-cache")
+    after = random.uniform(0, seconds)
+    time.sleep(after)
+    if process.poll() is None:
+        if victim == "dvc":
+            process.kill()
+        else:
+            wait_for(lambda: processes(project, victim) or process.poll() is not None)
+            for pid in processes(project, victim):
+                os.kill(pid, signal.SIGKILL)
+    process.wait()
+    # The next repro begins at once: what is left of the first one must be out of its way by then.
+    project.run("dvc", "repro", "--no-run-cache")
+    assert project.read("dvc.lock") == lock, f"{victim} killed after {after:.2f} s"
+    assert NOTHING_TO_DO in project.run("dvc", "repro").stdout
+    assert not list(project.path.glob("*/.partial-*"))
+    wait_for(lambda: not processes(project, "runner") and not processes(project, "cells"))
+    assert "RUNNING" not in statuses(project)
+
+
+def test_warm_process_is_private_and_serves_all_steps_until_it_is_told_to_end(project):
+    project.run("dvc", "repro", "--force", "--single-item", "validate")
+    [pid] = processes(project, "warm")
+    project.run("dvc", "repro", "--force", "--single-item", "clean")
+    assert processes(project, "warm") == [pid]
+    folder = Path(os.environ.get("XDG_RUNTIME_DIR") or "/tmp") / f"notebook-steps-{os.geteuid()}"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    sockets = [path for path in folder.glob("*.sock") if str(path) in command(str(pid))]
+    assert [path.stat().st_mode & 0o777 for path in sockets] == [0o600]
+    assert "pipeline stop" in project.run("make", "--dry-run", "clean").stdout
+    stop(project)
+    assert not sockets[0].exists()
+
+
+def test_edited_code_is_used_at_once(project):
+    project.run("dvc", "repro", "--force", "--single-item", "validate")
+    before = processes(project, "warm")
+    project.edit("code/flight_delays/datasets/tables.py", {"def read_table": "print('edited')\n\n\ndef read_table"})
+    assert "edited" in project.run(*f"{RUN}20_validate.ipynb".split()).stdout
+    assert processes(project, "warm") == before
+
+
+@pytest.mark.parametrize("change", ["package installed", "variable", "preload", "killed"])
+def test_warm_process_is_renewed(project, change):
+    step = f"{RUN}20_validate.ipynb".split()
+    project.run(*step)
+    before = processes(project, "warm")
+    environment = {}
+    if change == "package installed":
+        [packages] = (project.path / ".venv" / "lib").glob("python*/site-packages")
+        os.utime(packages)
+    elif change == "variable":
+        environment["OMP_NUM_THREADS"] = "1"
+    elif change == "preload":
+        project.edit("pyproject.toml", {'"papermill",': '"papermill",\n    "no_such_library",'})
+    else:
+        os.kill(before[0], signal.SIGKILL)
+    said = project.run(*step, **environment)
+    assert "validate: done" in said.stdout
+    assert "No warm process" not in said.stderr
+    wait_for(lambda: not set(processes(project, "warm")) & set(before))
+    assert len(processes(project, "warm")) == 1
+
+
+def test_idle_warm_process_ends(project):
+    project.edit("pyproject.toml", {"idle_minutes = 15": "idle_minutes = 0.05"})
+    project.run(*f"{RUN}20_validate.ipynb".split())
+    assert processes(project, "warm")
+    wait_for(lambda: not processes(project, "warm"))
+
+
+@pytest.mark.parametrize("trouble", ["no folder", "open folder", "kernel"])
+def test_without_warm_process_a_kernel_gives_the_same(project, tmp_path, trouble):
+    before = project.read("dvc.lock")
+    environment = {"XDG_RUNTIME_DIR": str(tmp_path / "gone" if trouble == "no folder" else tmp_path)}
+    if trouble == "open folder":
+        (tmp_path / f"notebook-steps-{os.geteuid()}").mkdir(mode=0o777)
+        (tmp_path / f"notebook-steps-{os.geteuid()}").chmod(0o777)
+    if trouble == "kernel":
+        environment = {"NOTEBOOK_ENGINE": "kernel"}
+    result = project.run("dvc", "repro", "--force", "--single-item", "clean", **environment)
+    assert "clean: done" in result.stdout
+    assert result.stderr.count("No warm process, the step starts a kernel") == (trouble != "kernel")
+    assert project.read("dvc.lock") == before
+    said = project.run(*f"{RUN}30_clean.ipynb".split(), ok=False, NOTEBOOK_ENGINE="fast").stderr
+    assert "NOTEBOOK_ENGINE is 'fast'; it must be `warm` (the default) or `kernel`." in said
+
+
+def test_log_shows_the_cell_on_a_terminal_and_is_quiet_elsewhere(project):
+    step = f"{RUN}50_train.ipynb".split()
+    lines = project.run(*step).stdout.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["train"]
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 100))
+    process = subprocess.Popen(step, cwd=project.path, env=project.environment(), stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    try:
+        while data := os.read(ours, 1024):
+            shown += data
+    except OSError:  # the other end is closed
+        pass
+    assert process.wait() == 0
+    cells = len(nbformat.read(project.path / "notebooks" / "50_train.ipynb", as_version=4).cells)
+    assert re.search(rf"50_train: cell \d+ of {cells + 1}, 00:0", shown.decode())  # one more: the injected parameters
+
+
+@pytest.fixture
+def two_steps(sample, tmp_path) -> Project:
+    """A project of two steps that do not depend on each other, and one that needs both; nothing has run yet."""
+    project = Project(tmp_path / "two")
+    sample.run("git", "clone", "--quiet", str(sample.path), str(project.path))
+    (project.path / ".venv").symlink_to(sample.path / ".venv")
+    for notebook in (project.path / "notebooks").glob("*.ipynb"):
+        notebook.unlink()
+    (project.path / "dvc.lock").unlink()
+    stages = []
+    for step, reads in {"10_left": [], "20_right": [], "30_both": ["left", "right"]}.items():
+        word = step[3:]
+        source = (
+            f"import time; from pathlib import Path\nbegan = time.time(); time.sleep(2)\n"
+            f"Path('../data/{word}.txt').write_text(f'{{began}} {{time.time()}}')"
+        )
+        cells = [new_code_cell("", metadata={"tags": ["parameters"]}), new_code_cell(source)]
+        nbformat.write(new_notebook(cells=cells), project.path / "notebooks" / f"{step}.ipynb")
+        deps = [f"notebooks/{step}.ipynb", *(f"data/{other}.txt" for other in reads)]
+        outs = [f"data/{word}.txt", f"reports/{step}.ipynb", f"reports/{step}.html"]
+        stages.append(f"  {word}:\n    cmd: {RUN}{step}.ipynb\n    deps: {deps}\n    outs: {outs}\n")
+    (project.path / "dvc.yaml").write_text("stages:\n" + "".join(stages), encoding="utf-8")
+    yield project
+    stop(project)
+
+
+def test_steps_that_are_independent_run_at_once(two_steps):
+    project = two_steps
+    assert not (project.path / "mlflow.db").exists()
+    result = project.run("python", "-m", "flight_delays.pipeline", "repro", "--jobs", "2")
+    assert NOTHING_TO_DO in result.stdout
+    (left, left_end), (right, right_end), (both, _) = (
+        map(float, project.read(f"data/{step}.txt").split()) for step in ("left", "right", "both")
+    )
+    assert max(left, right) < min(left_end, right_end) <= max(left_end, right_end) < both
+    code = (
+        "import mlflow; from flight_delays.pipeline.tracking import connect_mlflow; connect_mlflow();"
+        "print(*sorted(run.info.run_name + ':' + run.info.status for run in mlflow.search_runs(output_format='list')))"
+    )
+    assert script(project, code).split() == ["both:FINISHED", "left:FINISHED", "pipeline:FINISHED", "right:FINISHED"]
+    failing = project.read("notebooks/20_right.ipynb").replace("time.sleep(2)", "1 / 0")
+    (project.path / "notebooks" / "20_right.ipynb").write_text(failing, encoding="utf-8")
+    said = project.run("python", "-m", "flight_delays.pipeline", "repro", "--jobs", "2", ok=False).stderr
+    assert "ERROR: right failed" in said
+    assert "ZeroDivisionError" in said
+    assert "Traceback" not in said
+
+
+def test_parallel_experiments_do_not_disturb_each_other(project):
+    before = project.read("dvc.lock")
+    trees = {"few": 21, "more": 22}
+    started = [
+        project.start("dvc", "exp", "run", "--temp", "--set-param", f"train.max_iter={count}", "--name", word)
+        for word, count in trees.items()
+    ]
+    assert [process.wait() for process in started] == [0, 0]
+    shown = project.run("dvc", "exp", "show", "--csv").stdout
+    code = (
+        "import mlflow; from flight_delays.pipeline.tracking import connect_mlflow; connect_mlflow();"
+        "runs = mlflow.search_runs(filter_string=\"tags.`dvc.experiment` = '{}'\");"
+        "print(*runs['params.max_iter'].dropna(), *set(runs['status']))"
+    )
+    for word, count in trees.items():
+        assert word in shown
+        assert script(project, code.replace("{}", word)).split() == [str(count), "FINISHED"]
+        project.run("dvc", "exp", "remove", word)
+    assert project.read("dvc.lock") == before
+    assert project.run("git", "status", "--porcelain").stdout == ""
+
+
+@pytest.mark.skipif(not shutil.which("unshare"), reason="a small disk is mounted with unshare")
+def test_full_disk_is_said(two_steps):
+    mounted = "mount -t tmpfs -o size=200k none reports && dvc repro left"
+    result = two_steps.run("unshare", "--mount", "--map-root-user", "sh", "-c", mounted, ok=False)
+    assert "No space left on device" in result.stderr
+    assert "10_left.ipynb" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert steps_run(two_steps.run("dvc", "repro", "left").stdout) == ["left"]

@@ -1,0 +1,154 @@
+"""The warm process: has libraries imported, and forks a process for each step that asks for one.
+
+A script of its own, never imported by the package: it must not load the project's code, which changes between steps.
+"""
+
+import fcntl
+import gc
+import importlib
+import io
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+import threading
+import time
+import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def serve(settings: dict) -> None:
+    """Answer on the inherited listening socket until nobody has asked for anything for `idle_seconds`."""
+    listener = socket.socket(fileno=settings["listener"])
+    sys.path[:] = [folder for folder in sys.path if folder not in settings["project_folders"]]
+    _hide_plugins()
+    warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)  # NumPy's own threads
+    to_import = list(settings["preload"])
+    children: set[int] = set()
+    last_used = time.monotonic()
+    while True:
+        # Imports go on between requests: the first step does not wait for what only later ones need.
+        if select.select([listener], [], [], 0 if to_import else 5)[0]:
+            children |= _answer(listener, settings)
+            last_used = time.monotonic()
+        elif to_import:
+            _import(to_import.pop(0))
+            if not to_import:
+                _render_a_page()
+                gc.freeze()
+        elif children := {child for child in children if os.waitpid(child, os.WNOHANG) == (0, 0)}:
+            last_used = time.monotonic()
+        elif time.monotonic() - last_used > settings["idle_seconds"] or not _is_wanted(settings):
+            with _nobody_starts_another(settings):
+                if not select.select([listener], [], [], 0)[0]:
+                    _retire(settings)
+
+
+def _is_wanted(settings: dict) -> bool:
+    return Path(settings["socket"]).exists() and Path(settings["project"]).exists()
+
+
+def _hide_plugins() -> None:
+    # Papermill loads all registered engines when it is imported, and ours is the project's code.
+    entrypoints = importlib.import_module("entrypoints")
+    entrypoints.get_group_all = lambda group, path=None: []
+
+
+def _import(module: str) -> None:
+    try:
+        importlib.import_module(module)
+    except Exception:  # noqa: BLE001  the step that needs it will say so
+        traceback.print_exc()
+    gc.collect()
+    gc.freeze()  # in a child the collector does not touch, and so not copy, what was imported here
+    if threading.active_count() > 1:
+        sys.exit(f"{module} starts threads when imported, which a fork does not take along: take it out of `preload`.")
+
+
+def _render_a_page() -> None:
+    """Let nbconvert and Pygments compile their templates and expressions once, for all steps."""
+    nbformat, nbconvert = importlib.import_module("nbformat.v4"), importlib.import_module("nbconvert")
+    cells = [nbformat.new_markdown_cell("# *a*\n```python\n1\n```"), nbformat.new_code_cell("print(1)")]
+    nbconvert.HTMLExporter().from_notebook_node(nbformat.new_notebook(cells=cells))
+
+
+@contextmanager
+def _nobody_starts_another(settings: dict) -> Iterator[None]:
+    with Path(settings["lock"]).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _retire(settings: dict) -> None:
+    Path(settings["socket"]).unlink(missing_ok=True)
+    sys.exit()
+
+
+def _answer(listener: socket.socket, settings: dict) -> set[int]:
+    """Take one request and fork the process that carries it out; return its id."""
+    caller, _ = listener.accept()
+    with caller:
+        try:
+            caller.settimeout(5)
+            _, user, _ = struct.unpack("3i", caller.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+            _, streams, _, _ = socket.recv_fds(caller, 1, 3)
+            request = json.loads(caller.makefile().readline())
+        except (OSError, ValueError):
+            return set()
+        if user != os.geteuid():
+            return set()
+        if request["fingerprint"] != settings["fingerprint"]:
+            with _nobody_starts_another(settings):
+                _retire(settings)
+        child = os.fork()
+        if child == 0:
+            listener.close()
+            _become_step(caller, streams, request)
+        for stream in streams:
+            os.close(stream)
+        return {child}
+
+
+def _become_step(caller: socket.socket, streams: list[int], request: dict) -> None:
+    """Take over the caller's streams, environment and place, run what it asks for, end."""
+    code = 1
+    try:
+        os.setpgid(0, 0)
+        for target, stream in enumerate(streams):
+            os.dup2(stream, target)
+            os.close(stream)
+        sys.stdin = sys.__stdin__ = open(0, closefd=False)  # noqa: SIM115
+        sys.stdout = sys.__stdout__ = io.TextIOWrapper(io.FileIO(1, "w", closefd=False), "utf-8", line_buffering=True)
+        sys.stderr = sys.__stderr__ = io.TextIOWrapper(
+            io.FileIO(2, "w", closefd=False), "utf-8", "backslashreplace", line_buffering=True
+        )
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        os.environ.clear()
+        os.environ.update(request["environment"])
+        time.tzset()
+        os.umask(request["umask"])
+        os.chdir(request["folder"])
+        sys.path[:0] = request["path"]
+        sys.argv = [request["notebook"]]
+        if "numpy" in sys.modules:
+            sys.modules["numpy"].random.seed()  # Python's own generator does it by itself
+        caller.settimeout(None)
+        caller.sendall(b"started\n")
+        code = importlib.import_module(request["module"]).answer(request, caller)
+    except BaseException:  # noqa: BLE001  the caller waits for an exit code
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        caller.sendall(b"%d\n" % code)
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    serve(json.loads(sys.argv[1]))
