@@ -1,6 +1,6 @@
 # The verbs of the template. Each one first does the set-up if it is missing or out of date.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast constraints clean
+.PHONY: help setup demo test test-fast benchmark constraints clean
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$python && break; done)
@@ -33,6 +33,9 @@ test: $(READY)  ## run all tests: the template's, and those of the projects it g
 
 test-fast: $(READY)  ## run the tests that need no installed project (seconds)
 	@$(BIN)/pytest --quiet -m "not slow"
+
+benchmark: $(READY)  ## measure against stock tools, write benchmarks/results.md (half an hour)
+	@$(BIN)/python benchmarks/run.py $(BENCHMARK_OPTIONS)
 
 constraints: $(READY)  ## resolve the pinned versions of the template's own tools anew
 	@$(BIN)/uv pip compile pyproject.toml --group dev --quiet --upgrade --universal --python-version 3.11 \

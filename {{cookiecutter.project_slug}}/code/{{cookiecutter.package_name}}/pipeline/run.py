@@ -2,7 +2,6 @@
 
 import os
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,23 +47,24 @@ def run_step(notebook: Path, caller: Caller, execute: Callable[..., Execution] =
                     raise StepError(f"{notebook.name} did not write {', '.join(missing)}; dvc.yaml says that it does.")
                 log_data(run, output_files(repo, stage), "output")
                 log_metrics(run, metrics_files(stage))
+                cost = log_cost(run, done.cells_seconds, caller)
         except BaseException:
             if "DVC_STAGE" in os.environ and (restored := restore_outputs(stage)):
                 print(f"The last good outputs are back in place: {', '.join(restored)}", file=sys.stderr)
             raise
-    page = f"reports/{notebook.stem}.html"
-    print(f"{step}: done in {time.time() - caller.began:.1f} s, its cells {done.cells_seconds:.1f} s, report in {page}")
+    print(f"{step}: done in {cost}, report in reports/{notebook.stem}.html")
 
 
 def _execute(root: Path, notebook: Path, parameters: dict, run: str, execute: Callable, caller: Caller) -> Execution:
-    """Run the cells, publish the executed notebook and log it with what it has cost."""
+    """Run the cells, publish the executed notebook and attach it to the run."""
     report = root / "reports" / notebook.name
     failed_report = report.with_suffix(".failed.ipynb")
     partial = report.with_name(f".partial-{report.name}")
     try:
         done = execute(notebook, partial, parameters, root, _cell_environment(root, run))
         log_report(run, *_publish(partial, failed_report if done.failure else report))
-        log_cost(run, done.cells_seconds, caller)
+        if done.failure:
+            log_cost(run, done.cells_seconds, caller)
     except OSError as error:
         raise StepError(f"{notebook.name}: {error}") from error
     finally:

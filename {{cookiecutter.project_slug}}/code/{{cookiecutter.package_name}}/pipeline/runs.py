@@ -14,6 +14,7 @@ import psutil
 from mlflow.entities import Metric, Param
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
+from sqlalchemy.exc import SQLAlchemyError
 
 from .callers import Caller, has_ended, process_name, processes_above
 from .project import StepError
@@ -30,9 +31,16 @@ STATUSES = ("RUNNING", "FAILED", "KILLED", "FINISHED")
 def track_step(root: Path, step: str, notebook: Path, parameters: dict, caller: Caller) -> Iterator[str]:
     """Open the step's run, yield its id, and close it as FINISHED, FAILED or KILLED; the pipeline's run follows."""
     try:
-        experiment = connect_mlflow()
-    except MlflowException as error:
-        raise StepError(f"MLflow at {mlflow.get_tracking_uri()} cannot be used: {error}") from error
+        with _open_run(root, step, notebook, parameters, caller) as run:
+            yield run
+    except (MlflowException, SQLAlchemyError) as error:
+        reason = str(error).splitlines()[0]
+        raise StepError(f"MLflow at {mlflow.get_tracking_uri()} cannot be used: {reason}") from error
+
+
+@contextmanager
+def _open_run(root: Path, step: str, notebook: Path, parameters: dict, caller: Caller) -> Iterator[str]:
+    experiment = connect_mlflow()
     client = mlflow.MlflowClient()
     tags = _source_tags(root, notebook)
     with store_lock(root):
@@ -117,8 +125,8 @@ def log_metrics(run: str, metrics_files: list[Path]) -> None:
             client.log_batch(target, metrics=metrics)
 
 
-def log_cost(run: str, cells_seconds: float, caller: Caller) -> None:
-    """Log what the step has cost so far, as MLflow system metrics."""
+def log_cost(run: str, cells_seconds: float, caller: Caller) -> str:
+    """Log what the step has cost so far, as MLflow system metrics; return it in words."""
     wall = time.time() - caller.began
     used = resource.getrusage(resource.RUSAGE_CHILDREN)  # whatever the engine, the cells ran in a child
     cost = {
@@ -130,6 +138,7 @@ def log_cost(run: str, cells_seconds: float, caller: Caller) -> None:
     }
     now = int(time.time() * 1000)
     mlflow.MlflowClient().log_batch(run, [Metric(f"system/{name}", value, now, 0) for name, value in cost.items()])
+    return f"{wall:.1f} s, its cells {cells_seconds:.1f} s, {cost['peak_memory_megabytes']:.0f} MB"
 
 
 def _flatten(values: dict, prefix: str = "") -> Iterator[tuple[str, float]]:

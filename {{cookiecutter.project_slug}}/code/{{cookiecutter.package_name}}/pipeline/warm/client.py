@@ -50,7 +50,7 @@ def run_in_warm_process(root: Path, notebook: Path, began: float) -> int:
     }
     try:
         connection = _ask(root, request)
-    except (OSError, subprocess.SubprocessError) as error:
+    except OSError as error:
         raise WarmProcessError(str(error)) from error
 
     def interrupt(*_) -> None:
@@ -67,8 +67,7 @@ def run_in_warm_process(root: Path, notebook: Path, began: float) -> int:
 
 def stop_warm_process(root: Path) -> None:
     """End the project's warm process. Steps that run in its forks go on."""
-    address = _address(root)
-    address.unlink(missing_ok=True)  # it looks every few seconds whether it can still be reached
+    _address(root).unlink(missing_ok=True)  # it looks every few seconds whether it can still be reached
 
 
 def _ask(root: Path, request: dict) -> socket.socket:
@@ -149,14 +148,13 @@ def _settings(root: Path) -> dict:
 def _fingerprint(root: Path) -> str:
     """Name all that the warm process has loaded: interpreter, installed packages, what they read when they start."""
     places = [place for place in sys.path if place.startswith((sys.prefix, sys.base_prefix)) and Path(place).is_dir()]
-    environment = os.environ | step_environment()
     parts = [
         sys.version,
         sys.executable,
         str(Path("/proc/self/ns/mnt").readlink()),  # what is mounted where
         _settings(root),
         [(place, Path(place).stat().st_mtime_ns) for place in places],
-        sorted((name, value) for name, value in environment.items() if name.startswith(READ_AT_START)),
+        sorted(item for item in (os.environ | step_environment()).items() if item[0].startswith(READ_AT_START)),
         Path(__file__).with_name("server.py").read_text(encoding="utf-8"),
     ]
     return hashlib.sha256(repr(parts).encode()).hexdigest()
@@ -168,6 +166,5 @@ def _project_folders(root: Path) -> list[str]:
 
 
 def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
+    os.umask(mask := os.umask(0))
     return mask

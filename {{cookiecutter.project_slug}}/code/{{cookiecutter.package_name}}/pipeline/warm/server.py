@@ -22,6 +22,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+# What the runner itself needs, in the order in which it needs it. pyproject.toml says what notebooks need besides.
+RUNNER = """
+    papermill ipykernel.inprocess.ipkernel ipykernel.debugger IPython.core.pylabtools
+    mlflow mlflow.store.tracking.sqlalchemy_workspace_store sqlalchemy.dialects.sqlite alembic.command
+    mlflow.tracing.export mlflow.tracing.processor.base_mlflow
+    dvc.repo dvc.scm dvc.repo.index dvc.repo.stage dvc.repo.artifacts dvc.repo.datasets dvc.repo.metrics
+    dvc.repo.params dvc.repo.plots dvc.data_cloud dvc.cachemgr dvc.lock dvc.utils.strictyaml
+    dvc_data.hashfile.db.local nbconvert
+"""
+
 
 def serve(settings: dict) -> None:
     """Answer on the inherited listening socket until nobody has asked for anything for `idle_seconds`."""
@@ -29,19 +39,20 @@ def serve(settings: dict) -> None:
     sys.path[:] = [folder for folder in sys.path if folder not in settings["project_folders"]]
     _hide_plugins()
     warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)  # NumPy's own threads
-    to_import = list(settings["preload"])
+    gc.disable()
+    to_import = [*RUNNER.split(), *settings["preload"]]
     children: set[int] = set()
     last_used = time.monotonic()
     while True:
-        # Imports go on between requests: the first step does not wait for what only later ones need.
-        if select.select([listener], [], [], 0 if to_import else 5)[0]:
+        # The first step waits for what the runner needs; the rest is imported while it runs.
+        ready = len(to_import) <= len(settings["preload"])
+        if ready and select.select([listener], [], [], 0 if to_import else 5)[0]:
             children |= _answer(listener, settings)
             last_used = time.monotonic()
         elif to_import:
             _import(to_import.pop(0))
             if not to_import:
-                _render_a_page()
-                gc.freeze()
+                _rehearse()
         elif children := {child for child in children if os.waitpid(child, os.WNOHANG) == (0, 0)}:
             last_used = time.monotonic()
         elif time.monotonic() - last_used > settings["idle_seconds"] or not _is_wanted(settings):
@@ -65,17 +76,19 @@ def _import(module: str) -> None:
         importlib.import_module(module)
     except Exception:  # noqa: BLE001  the step that needs it will say so
         traceback.print_exc()
-    gc.collect()
-    gc.freeze()  # in a child the collector does not touch, and so not copy, what was imported here
     if threading.active_count() > 1:
         sys.exit(f"{module} starts threads when imported, which a fork does not take along: take it out of `preload`.")
 
 
-def _render_a_page() -> None:
-    """Let nbconvert and Pygments compile their templates and expressions once, for all steps."""
+def _rehearse() -> None:
+    """Make a page and a picture, so that templates, expressions and fonts are loaded once and for all steps."""
     nbformat, nbconvert = importlib.import_module("nbformat.v4"), importlib.import_module("nbconvert")
     cells = [nbformat.new_markdown_cell("# *a*\n```python\n1\n```"), nbformat.new_code_cell("print(1)")]
     nbconvert.HTMLExporter().from_notebook_node(nbformat.new_notebook(cells=cells))
+    if "matplotlib.figure" in sys.modules:
+        figure = sys.modules["matplotlib.figure"].Figure()
+        figure.subplots().set_title("a")
+        figure.savefig(io.BytesIO(), format="png")
 
 
 @contextmanager
@@ -106,8 +119,10 @@ def _answer(listener: socket.socket, settings: dict) -> set[int]:
         if request["fingerprint"] != settings["fingerprint"]:
             with _nobody_starts_another(settings):
                 _retire(settings)
+        gc.freeze()  # the collector of a child does not touch, and so not copy, what was imported here
         child = os.fork()
         if child == 0:
+            gc.enable()
             listener.close()
             _become_step(caller, streams, request)
         for stream in streams:

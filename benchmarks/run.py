@@ -1,0 +1,345 @@
+"""Measure what the template promises, against stock tools, in one run; write results.md. `make benchmark` runs it."""
+
+import argparse
+import json
+import os
+import platform
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+HERE = Path(__file__).resolve().parent
+TEMPLATE = HERE.parent
+BUILD = TEMPLATE / "build" / "benchmark"
+PROJECT = BUILD / "flight-delays"
+BIN = PROJECT / ".venv" / "bin"
+CCDS = "https://github.com/drivendataorg/cookiecutter-data-science"
+# A sample on which the cells do little: one month of flights, few trees.
+LITTLE = {
+    "months: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]": "months: [1]",
+    '"2013-09-01"': '"2013-01-15"',
+    '"2013-11-01"': '"2013-01-22"',
+    "max_iter: 300": "max_iter: 10",
+}
+TEN_TIMES = """
+import pandas as pd
+path = "data/raw/flights.parquet"
+frame = pd.read_parquet(path)
+pd.concat([frame.assign(flight=frame["flight"] + 10_000 * copy) for copy in range(10)]).to_parquet(path, index=False)
+"""
+
+
+def main() -> None:
+    """Prepare, measure, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--ccds", default=CCDS, help="where the template of cookiecutter-data-science is")
+    options = parser.parse_args()
+    prepare()
+    rows = [
+        *pipelines(options.rounds, "full data", {}),
+        *pipelines(options.rounds, "sample on which the cells do little", LITTLE),
+        nothing_to_do(options.rounds),
+        one_parameter(options.rounds),
+        two_clones(),
+        bake(options.rounds, options.ccds),
+        *ten_times(options.rounds),
+    ]
+    write(rows, options.rounds)
+
+
+def run(*words: str, cwd: Path = PROJECT, check: bool = True) -> str:
+    """Run a command with the project's tools first on PATH; return what it printed."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment |= {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+    result = subprocess.run(words, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    if check and result.returncode:
+        sys.exit(f"{' '.join(words)} in {cwd} failed:\n{result.stdout}{result.stderr}")
+    return result.stdout
+
+
+def interleaved(rounds: int, tasks: dict[str, Callable[[], object]], before: Callable[[str], None] = lambda _: None):
+    """Run each task once per round, in turn; return the seconds and what the tasks returned, by task."""
+    seconds: dict[str, list[float]] = {name: [] for name in tasks}
+    returned: dict[str, list] = {name: [] for name in tasks}
+    for number in range(1, rounds + 1):
+        for name, task in tasks.items():
+            before(name)
+            started = time.perf_counter()
+            returned[name].append(task())
+            seconds[name].append(time.perf_counter() - started)
+            print(f"  round {number} {name}: {seconds[name][-1]:.2f} s", flush=True)
+    return seconds, returned
+
+
+def ratio(above: list[float], below: list[float]) -> float:
+    """Return the ratio of the medians."""
+    return statistics.median(above) / statistics.median(below)
+
+
+def row(measure: str, goal: str, reached: bool | None, result: str, *figures: tuple[str, list[float]]) -> dict:
+    """Return a row of the table; `figures` are seconds by task."""
+    detail = "; ".join(
+        f"{name} {statistics.median(all_):.2f} s ({min(all_):.2f}-{max(all_):.2f})" for name, all_ in figures
+    )
+    print(f"{measure}: {result} (goal {goal}) {detail}", flush=True)
+    return {"measure": measure, "goal": goal, "result": result, "reached": reached, "detail": detail}
+
+
+def prepare() -> None:
+    """Bake and install the default project, and copies of it whose stages are stock papermill commands."""
+    print("Preparing", flush=True)
+    shutil.rmtree(BUILD, ignore_errors=True)
+    BUILD.mkdir(parents=True)
+    run(sys.executable, "-m", "cookiecutter", str(TEMPLATE), "--no-input", "--output-dir", str(BUILD), cwd=BUILD)
+    run("make", "setup")
+    commit(PROJECT)
+    for kind in ("stock", "stock with pages"):
+        stock = clone(kind)
+        yaml = YAML()
+        pipeline = yaml.load(stock / "dvc.yaml")
+        for name, stage in pipeline["stages"].items():
+            notebook = Path(stage["cmd"].split()[-1])
+            report = f"reports/{notebook.name}"
+            stage["cmd"] = f"papermill {notebook} {report} -k python3 --cwd notebooks -f build/{name}.yaml"
+            if kind == "stock":
+                stage["outs"].remove(f"reports/{notebook.stem}.html")
+            else:
+                stage["cmd"] += f" && jupyter nbconvert --to html {report}"
+        yaml.dump(pipeline, stock / "dvc.yaml")
+        commit(stock)
+
+
+def commit(project: Path) -> None:
+    run("git", "add", "--all", cwd=project)
+    who = ("-c", "user.name=benchmark", "-c", "user.email=benchmark@example.com")
+    run("git", *who, "commit", "--quiet", "--no-verify", "--message", "benchmark", cwd=project)
+
+
+def clone(name: str) -> Path:
+    """Clone the project into a folder beside it, with the same environment."""
+    path = BUILD / name / "flight-delays"
+    run("git", "clone", "--quiet", str(PROJECT), str(path))
+    (path / ".venv").symlink_to(PROJECT / ".venv")
+    return path
+
+
+def set_parameters(project: Path, changes: dict[str, str]) -> None:
+    """Start from the committed params.yaml, change text in it, and write each section for papermill's -f."""
+    run("git", "checkout", "--quiet", "params.yaml", cwd=project)
+    file = project / "params.yaml"
+    text = file.read_text(encoding="utf-8")
+    for old, new in changes.items():
+        assert old in text, old
+        text = text.replace(old, new)
+    file.write_text(text, encoding="utf-8")
+    (project / "build").mkdir(exist_ok=True)
+    sections = YAML(typ="safe").load(text)
+    for name in YAML(typ="safe").load(project / "dvc.yaml")["stages"]:
+        (project / "build" / f"{name}.yaml").write_text(json.dumps(sections.get(name) or {}), encoding="utf-8")
+
+
+def forget(project: Path) -> None:
+    """Leave nothing of an earlier run, and no warm process."""
+    run("python", "-m", "flight_delays.pipeline", "stop", cwd=project)
+    run(
+        "git",
+        "clean",
+        "--quiet",
+        "--force",
+        "-d",
+        "-x",
+        "--exclude=.venv",
+        "--exclude=build",
+        "--exclude=*.egg-info",
+        cwd=project,
+    )
+    run("git", "checkout", "--quiet", "dvc.lock", cwd=project, check=False)
+    run("nbdev-export", cwd=project)
+
+
+def pipelines(rounds: int, data: str, changes: dict[str, str]) -> list[dict]:
+    """The whole pipeline from nothing: with the template, with stock tools, and as one process."""
+    print(f"Pipelines, {data}", flush=True)
+    stock, paged = (BUILD / name / "flight-delays" for name in ("stock", "stock with pages"))
+    for project in (PROJECT, stock, paged):
+        set_parameters(project, changes)
+    places = {"one process": PROJECT, "ours": PROJECT, "ours, warm": PROJECT, "stock": stock, "stock with pages": paged}
+    tasks = {
+        "one process": lambda: run("python", str(HERE / "one_process.py"), cwd=PROJECT / "notebooks"),
+        "ours": lambda: run("dvc", "repro"),
+        "ours, warm": lambda: run("dvc", "repro", "--force", "--no-run-cache"),
+        "stock": lambda: run("dvc", "repro", cwd=stock),
+        "stock with pages": lambda: run("dvc", "repro", cwd=paged),
+    }
+    if not changes:
+        del tasks["stock with pages"]
+    seconds, _ = interleaved(rounds, tasks, before=lambda name: name == "ours, warm" or forget(places[name]))
+    limit, ours, warm, other = (seconds[name] for name in list(places)[:4])
+    to_limit, to_stock = ratio(ours, limit), ratio(other, ours)
+    rows = [
+        row(
+            f"cold pipeline, {data} / same cells in one Python process", "report" if changes else "<= 1.3",
+            None if changes else to_limit <= 1.3, f"{to_limit:.2f}", ("ours", ours), ("one process", limit),
+        ),
+        row(
+            f"stock DVC + papermill command lines / ours, {data}", ">= 4" if changes else "report",
+            to_stock >= 4 if changes else None, f"{to_stock:.2f}", ("stock", other), ("ours", ours),
+        ),
+        row(
+            f"the same, and the warm process is there already, {data}", "report",
+            None, f"{ratio(other, warm):.2f}", ("stock", other), ("ours", warm),
+        ),
+    ]  # fmt: skip
+    if changes:
+        with_pages = seconds["stock with pages"]
+        rows.append(
+            row(
+                f"the same, and the stock commands write the pages too (`jupyter nbconvert`), {data}", "report",
+                None, f"{ratio(with_pages, warm):.2f}", ("stock", with_pages), ("ours", warm),
+            )
+        )  # fmt: skip
+    return rows
+
+
+def nothing_to_do(rounds: int) -> dict:
+    """A pipeline that is up to date."""
+    set_parameters(PROJECT, {})
+    run("dvc", "repro")
+    seconds, _ = interleaved(rounds * 2, {"repro": lambda: run("dvc", "repro"), "status": lambda: run("dvc", "status")})
+    found = ratio(seconds["repro"], seconds["status"])
+    return row("second `dvc repro` / `dvc status`", "<= 1.2", found <= 1.2, f"{found:.2f}", *seconds.items())
+
+
+def one_parameter(rounds: int) -> dict:
+    """Change one hyperparameter, which runs three of the seven steps again."""
+    values = iter(range(301, 301 + rounds))
+    seconds, printed = interleaved(
+        rounds,
+        {"wall": lambda: run("dvc", "repro")},
+        before=lambda _: set_parameters(PROJECT, {"max_iter: 300": f"max_iter: {next(values)}"}),
+    )
+    cells = [sum(map(float, re.findall(r"its cells ([\d.]+) s", text))) for text in printed["wall"]]
+    found = statistics.median(wall / own for wall, own in zip(seconds["wall"], cells, strict=True))
+    return row(
+        "one hyperparameter changed: wall / own cell time of the changed steps", "<= 1.5",
+        found <= 1.5, f"{found:.2f}", ("wall", seconds["wall"]), ("cells", cells),
+    )  # fmt: skip
+
+
+def two_clones() -> dict:
+    """Forced runs in two clones in two folders."""
+    locks = []
+    for name in ("first clone", "second clone, elsewhere"):
+        project = clone(name)
+        run("nbdev-export", cwd=project)
+        run("dvc", "repro", "--force", cwd=project)
+        run("dvc", "repro", "--force", "--no-run-cache", cwd=project)
+        locks.append((project / "dvc.lock").read_bytes())
+        run("python", "-m", "flight_delays.pipeline", "stop", cwd=project)
+    same = locks[0] == locks[1]
+    return row(
+        "forced runs in two clones in two folders: dvc.lock byte-identical", "yes", same, "yes" if same else "no"
+    )
+
+
+def bake(rounds: int, ccds: str) -> dict:
+    """Bake the default project, against cookiecutter-data-science's own command."""
+    measure, goal = "bake / `ccds` bake", "<= 1.0"
+    other = BUILD / "ccds"
+    run(sys.executable, "-m", "venv", str(other))
+    run(
+        str(other / "bin" / "pip"),
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "cookiecutter-data-science",
+        "cookiecutter",
+    )
+    if not Path(ccds).is_dir():
+        local = BUILD / "ccds-template"
+        run("git", "clone", "--quiet", ccds, str(local), check=False)
+        ccds = str(local)
+    if not Path(ccds, "ccds.json").is_file():
+        return row(measure, goal, None, "not run: its template was not reached")
+    arguments = ("--no-input", "--output-dir", str(BUILD / "baked"))
+    # Both commands run in the same environment.
+    tasks = {
+        "ours": lambda: run(str(other / "bin" / "cookiecutter"), str(TEMPLATE), *arguments),
+        "ccds": lambda: run(str(other / "bin" / "ccds"), ccds, *arguments),
+    }
+    seconds, _ = interleaved(rounds * 2, tasks, before=lambda _: shutil.rmtree(BUILD / "baked", ignore_errors=True))
+    found = ratio(seconds["ours"], seconds["ccds"])
+    return row(measure, goal, found <= 1, f"{found:.2f}", *seconds.items())
+
+
+def ten_times(rounds: int) -> list[dict]:
+    """All steps after ingest on the flights of 2013, and on ten times as many rows."""
+    print("Ten times the rows", flush=True)
+    set_parameters(PROJECT, {})
+    run("dvc", "repro")
+    ten = clone("ten times")
+    run("nbdev-export", cwd=ten)
+    for folder in ("data", "models", "reports"):
+        shutil.copytree(PROJECT / folder, ten / folder, dirs_exist_ok=True)
+    shutil.copy(PROJECT / "dvc.lock", ten)
+    run("python", "-c", TEN_TIMES, cwd=ten)
+    notebooks = sorted(path.relative_to(ten) for path in ten.glob("notebooks/*.ipynb"))[1:]
+
+    def steps(project: Path) -> str:
+        return "".join(
+            run("python", "-m", "flight_delays.pipeline", "run", str(name), cwd=project) for name in notebooks
+        )
+
+    tasks = {"x1": lambda: steps(PROJECT), "x10": lambda: steps(ten)}
+    for project in (PROJECT, ten):  # both find a warm process
+        run("python", "-m", "flight_delays.pipeline", "run", str(notebooks[-1]), cwd=project)
+    seconds, printed = interleaved(rounds, tasks)
+    peaks = {name: [max(map(float, re.findall(r"([\d]+) MB", text))) for text in printed[name]] for name in tasks}
+    wall, memory = ratio(seconds["x10"], seconds["x1"]), ratio(peaks["x10"], peaks["x1"])
+    detail = ", ".join(f"{name} {statistics.median(all_):.0f} MB" for name, all_ in peaks.items())
+    rows = [row("rows x10: wall", "<= 10", wall <= 10, f"{wall:.2f}", *seconds.items())]
+    rows.append(
+        row("rows x10: peak memory of the largest step", "<= 6", memory <= 6, f"{memory:.2f}") | {"detail": detail}
+    )
+    return rows
+
+
+def write(rows: list[dict], rounds: int) -> None:
+    """Write the table, with the machine and the versions."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    packages = ("cookiecutter", "dvc", "ipykernel", "mlflow", "pandas", "papermill", "scikit-learn")
+    versions = dict(
+        line.split("==")
+        for line in run("uv", "pip", "freeze", "--python", str(BIN / "python")).splitlines()
+        if "==" in line
+    )
+    signs = {True: "reached", False: "**missed**", None: ""}
+    lines = [
+        "# Benchmark",
+        "",
+        f"Written by `make benchmark`: one run, the variants in turn, medians of {rounds} rounds or more, range in brackets.",
+        "The machine is shared and noisy: read the ratios, not the seconds.",
+        "",
+        "| measure | goal | result | | medians |",
+        "|---|---|---|---|---|",
+        *(f"| {r['measure']} | {r['goal']} | {r['result']} | {signs[r['reached']]} | {r['detail']} |" for r in rows),
+        "",
+        f"Machine: {os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()} {platform.release().split('-')[0]}, "
+        f"Python {platform.python_version()}. "
+        + ", ".join(f"{name} {versions[name]}" for name in packages if name in versions)
+        + ".",
+        "",
+    ]
+    (HERE / "results.md").write_text("\n".join(lines), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
