@@ -185,7 +185,7 @@ def test_interrupt_ends_the_notebook_and_keeps_what_there_is(tmp_path, wait):
     os.killpg(process.pid, signal.SIGINT)
     _, said = process.communicate(timeout=25)
     assert process.returncode != 0
-    assert said.rstrip().endswith("KeyboardInterrupt")
+    assert "KeyboardInterrupt" in said.splitlines()[-1]
     assert "on" in nbformat.read(out, as_version=4).cells[0].outputs[0].text
 
 

@@ -19,6 +19,8 @@ __all__ = ["find_chains", "reproduce"]
 
 def reproduce(root: Path, jobs: int) -> None:
     """Bring all stages of dvc.yaml up to date, up to `jobs` at once. DVC's locks keep them apart."""
+    if jobs < 1:
+        raise StepError(f"{jobs} jobs cannot do anything; 1 or more can.")
     with Repo(str(root)) as repo:
         stages = networkx.relabel_nodes(repo.index.graph, lambda stage: stage.addressing)
     # The steps of all these `dvc repro` belong to one run in MLflow.
