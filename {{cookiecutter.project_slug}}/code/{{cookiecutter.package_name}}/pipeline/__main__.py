@@ -41,11 +41,11 @@ def _run(notebook: Path) -> int:
     if engine not in ("warm", "kernel"):
         raise StepError(f"NOTEBOOK_ENGINE is {engine!r}; it must be `warm` (the default) or `kernel`.")
     if engine == "warm":
-        try:
-            from .warm.client import WarmProcessError, run_in_warm_process
+        from .warm.client import WarmProcessError, run_in_warm_process
 
+        try:
             return run_in_warm_process(find_root(notebook.parent), notebook, began)
-        except (ImportError, WarmProcessError) as error:  # ImportError: no fcntl, so no fork either
+        except WarmProcessError as error:
             print(f"No warm process, the step starts a kernel: {error}", file=sys.stderr)
     from .callers import Caller, end_with
     from .run import run_step

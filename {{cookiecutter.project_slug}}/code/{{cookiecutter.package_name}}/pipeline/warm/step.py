@@ -16,6 +16,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import nbformat
 from papermill.engines import papermill_engines
 
 from ..callers import Caller, are_running, processes_above
@@ -61,7 +62,9 @@ class CellProcess:
         if isinstance(outcome, BaseException):
             raise outcome
         if outcome is None:
-            if not output.exists():
+            try:
+                nbformat.read(output, as_version=4)
+            except (OSError, ValueError):  # killed before papermill wrote it, or while it did
                 shutil.copy(notebook, output)
             code = os.waitstatus_to_exitcode(status)
             how = f"exit code {code}" if code >= 0 else f"{signal.Signals(-code).name} (killed? out of memory?)"
