@@ -138,7 +138,7 @@ def test_warm_process_is_renewed(project, change):
     elif change == "variable":
         environment["OMP_NUM_THREADS"] = "1"
     elif change == "preload":
-        project.edit("pyproject.toml", {'"papermill",': '"papermill",\n    "no_such_library",'})
+        project.edit("pyproject.toml", {'"pandas",': '"pandas",\n    "no_such_library",'})
     else:
         os.kill(before[0], signal.SIGKILL)
     said = project.run(*step, **environment)
