@@ -63,7 +63,7 @@ def main() -> None:
         if name not in rows:
             rows[name] = measure()
             found.write_text(json.dumps(rows), encoding="utf-8")
-    write([row for name in measures for row in rows[name]], options.rounds)
+    write([row for name in measures for row in rows[name]], options.rounds, options.resume)
 
 
 def run(*words: str, cwd: Path = PROJECT, check: bool = True) -> str:
@@ -324,7 +324,7 @@ def ten_times(rounds: int) -> list[dict]:
     return rows
 
 
-def write(rows: list[dict], rounds: int) -> None:
+def write(rows: list[dict], rounds: int, resumed: bool) -> None:
     """Write the table, with the machine and the versions."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     packages = ("cookiecutter", "dvc", "ipykernel", "mlflow", "pandas", "papermill", "scikit-learn")
@@ -338,7 +338,8 @@ def write(rows: list[dict], rounds: int) -> None:
         "# Benchmark",
         "",
         f"Written by `make benchmark`: one run, the variants in turn, medians of {rounds} rounds or more, range in brackets.",
-        "The machine is shared and noisy: read the ratios, not the seconds.",
+        "The machine is shared and noisy: read the ratios, not the seconds."
+        + " The run was interrupted and resumed." * resumed,
         "",
         "| measure | goal | result | | medians |",
         "|---|---|---|---|---|",
