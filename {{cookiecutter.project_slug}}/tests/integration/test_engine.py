@@ -44,10 +44,11 @@ CELLS = {
     "shell": "!echo shell",
     "shell result": "lines = !echo one; echo two\nlines",
     "help": "len?",
-    "system": "import os\nos.system('echo system');",
-    "file descriptor": "os.write(2, b'raw\\n');",
-    "subprocess": "import subprocess\nprint(subprocess.run(['echo', 'sub']).returncode)",
-    "C code": "import ctypes\nlibrary = ctypes.CDLL(None)\nlibrary.printf(b'from C\\n'); library.fflush(None);",
+    # A kernel's thread reads these from a pipe; what it reads after the cell's end is lost, hence the sleep.
+    "system": "import os, time\nos.system('echo system'); time.sleep(0.5)",
+    "file descriptor": "os.write(2, b'raw\\n'); time.sleep(0.5)",
+    "subprocess": "import subprocess\nprint(subprocess.run(['echo', 'sub']).returncode); time.sleep(0.5)",
+    "C code": "import ctypes\nlibrary = ctypes.CDLL(None)\nlibrary.printf(b'from C\\n'); library.fflush(None); time.sleep(0.5)",
     "thread": "import threading\nthread = threading.Thread(target=print, args=['thread'])\nthread.start(); thread.join()",
     "forked child": "import multiprocessing\nchild = multiprocessing.get_context('fork').Process(target=print, args=['child'])\n"
     "child.start(); child.join()",
