@@ -1,14 +1,16 @@
-"""Keep the files of the chosen options, remove the others. Standard library only."""
+"""Lay the files of the chosen options over the project, drop the others. Standard library only."""
 
 import json
 import shutil
 from pathlib import Path
 
-LICENCE = json.loads(
+ANSWERS = json.loads(
     r"""
-{{ cookiecutter.license | tojson }}
+{{ cookiecutter | tojson }}
 """.strip()
 )
+OPTIONS = Path("options")
 
-Path("licences", LICENCE).rename("LICENSE")
-shutil.rmtree("licences")
+for question in OPTIONS.iterdir():
+    shutil.copytree(question / ANSWERS[question.name], ".", dirs_exist_ok=True)
+shutil.rmtree(OPTIONS)
