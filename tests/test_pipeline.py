@@ -77,6 +77,16 @@ def test_experiment_in_a_copy_is_tracked_with_the_project(project):
     project.run("dvc", "exp", "remove", "few-trees")
 
 
+def test_days_counted_back_and_labels_by_rule_are_a_matter_of_parameters(project):
+    changes = {'"2013-02-15"': "-45 days", '"2013-03-10"': "-22 days", "label_diverted: false": "label_diverted: true"}
+    project.edit("params.yaml", changes)
+    project.run("dvc", "repro", "features")
+    report = json.loads(project.read("reports/cleaning.json"))
+    assert report["labels"]["by_rule"]["used"] > 0
+    assert report["dropped"]["diverted"] > 0, "those of validation and hold-out stay out"
+    project.run("pytest", "--quiet", "tests/data_validation")
+
+
 def test_edited_notebook_is_exported_before_it_is_used(project):
     project.edit("notebooks/40_features.ipynb", {'LABEL = \\"late\\"': 'LABEL = \\"late\\"  # the outcome'})
     output = project.run("make", "pipeline").stdout
@@ -122,4 +132,8 @@ def test_every_notebook_runs_top_to_bottom_with_its_defaults(project):
     assert project.run("git", "status", "--porcelain").stdout == ""
     assert not (project.path / "notebooks" / "mlflow.db").exists()
     assert json.loads(project.read("data/raw/source.json"))["tables"]["flights"]["rows"] == 336776
-    assert json.loads(project.read("reports/cleaning.json"))["dropped"] == {"cancelled": 8255, "diverted": 1175}
+    assert json.loads(project.read("reports/cleaning.json"))["dropped"] == {
+        "expired": 0,
+        "cancelled": 8255,
+        "diverted": 1175,
+    }
