@@ -28,16 +28,16 @@ def describe_baseline(
     target : str, optional
         Column whose correlation with each other one is kept.
     time : str, optional
-        Column that orders the rows in time. Its largest value is kept as `until`; a number that only follows it (an id that
-        counts up, a month) has no bins and limits, for its next values are no skew.
+        Column that orders the rows in time. Its largest value is kept as `until`; a number that only follows it (an id
+        that counts up, a month) has no bins and limits, for its next values are no skew.
 
     Returns
     -------
     dict
-        `rows`, `until`, `columns` (share missing, then what fits the kind) and `correlations` (of ranks, so that a few wild
-        values do not matter; a category takes part as 0/1 for each of its frequent classes). Numbers that are not finite
-        count as missing; mean and sd are those of the numbers cut at `low` and `high`, the limits of what is far outside.
-        Means and shares have six digits; quantiles are values of the column, exactly.
+        `rows`, `until`, `columns` (share missing, then what fits the kind) and `correlations` (of ranks, so that a few
+        wild values do not matter; a category takes part as 0/1 for each of its frequent classes). Numbers that are not
+        finite count as missing; mean and sd are those of the numbers cut at `low` and `high`, the limits of what is far
+        outside. Means and shares have six digits; quantiles are values of the column, exactly.
     """
     columns = {name: describe_column(frame[name], kind) for name, kind in kinds.items()}
     correlations, followers = describe_correlations(frame, columns, target, time)

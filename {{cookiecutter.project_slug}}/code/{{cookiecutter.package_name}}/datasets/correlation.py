@@ -17,8 +17,8 @@ def describe_correlations(
 ) -> tuple[dict, list[str]]:
     """Return the correlations to keep, and the columns of numbers that only follow the time.
 
-    Kept are those of each feature with the target, and the strongest between features: `pairs` is a list of [one, other,
-    correlation, rows], `tried` the number of pairs that they were chosen from.
+    Kept are those of each feature with the target, and the strongest between features: `pairs` is a list of
+    [one, other, correlation, rows], `tried` the number of pairs that they were chosen from.
     """
     ranks = rank_columns(frame, columns, time)
     numbers = [name for name in columns if columns[name]["kind"] in NUMBERS and name in ranks and name != target]
@@ -36,7 +36,7 @@ def describe_correlations(
 def correlate(ranks: pd.DataFrame, pairs: list[tuple[str, str]]) -> list[list]:
     """Return [one, other, correlation, rows] of each pair that has one.
 
-    Where a column has hardly more than one value, chance plays with the few rows that differ: only twice their number counts.
+    Where a column has hardly more than one value, only twice the number of rows that differ counts: chance is large.
     """
     if not pairs:
         return []

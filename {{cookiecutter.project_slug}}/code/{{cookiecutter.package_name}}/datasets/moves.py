@@ -68,7 +68,7 @@ def move_bins(name: str, shares: np.ndarray, rows: int, was: dict, chance: float
     before = (np.array(was["shares"]) * was["known"] + 0.5) / (was["known"] + bins / 2)
     after = (shares * rows + 0.5) / (rows + bins / 2)
     psi = float(((after - before) * np.log(after / before)).sum())
-    # By chance, psi / (1 / rows + 1 / rows before) follows chi-squared; the bound of its tail is by Laurent and Massart.
+    # By chance, psi / (1 / rows + 1 / rows before) follows chi-squared; this bounds its tail (Laurent, Massart).
     tail = chance**2 / 2
     if psi > (1 / rows + 1 / was["known"]) * (bins - 1 + 2 * math.sqrt((bins - 1) * tail) + 2 * tail):
         most = int(np.abs(after - before).argmax())
@@ -115,7 +115,7 @@ def chance_score(tests: int) -> float:
 
 
 def score_shares(shares: tuple[float, float], rows: tuple[int, int]) -> float:
-    """Return by how many standard errors the second share is larger (Anscombe's arcsine, which holds for rare events)."""
+    """Return by how many standard errors the second share is larger (Anscombe's arcsine: for rare events too)."""
     before, after = (
         math.asin(math.sqrt((min(share, 1) * n + 3 / 8) / (n + 3 / 4))) for share, n in zip(shares, rows, strict=True)
     )

@@ -76,7 +76,7 @@ def find_skew(
 
 
 def judge_moves(moves: pd.DataFrame, limits: dict[str, float]) -> list[dict]:
-    """Return the moves that break a limit: a table of one row per column is checked by one pandera check per statistic."""
+    """Return the moves that break a limit: one row per column, one pandera check per statistic."""
     moves = moves.set_index(["column", "statistic"])
     table = moves["value"].unstack(sort=False).reindex(columns=list(limits)).astype(float)
     schema = DataFrameSchema({name: Column(float, Check.le(limit), nullable=True) for name, limit in limits.items()})
