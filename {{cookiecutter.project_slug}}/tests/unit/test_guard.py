@@ -109,7 +109,7 @@ def test_secret_in_a_notebook_is_named_by_its_cell_and_not_shown(repo):
 
 
 def test_broken_notebook_is_read_as_text():
-    assert find_leaks("a.ipynb", f'{{"cells": [\n"{AWS_KEY}"'.encode()) == ["line 2 (AWS Access Key)"]
+    assert find_leaks("a.ipynb", b'{"cells": [\n' + AWS_KEY.encode()) == ["line 2 (AWS Access Key)"]
 
 
 def test_only_the_next_commit_is_looked_at_when_asked(repo):
