@@ -22,6 +22,8 @@ def main() -> int:
     runs.add_argument("data", help="a path of the project, or an md5 of dvc.lock")
     commands.add_parser("summary", help="print the figures of the last pipeline")
     commands.add_parser("check-notebooks", help="are notebooks clean and modules in sync?")
+    files = commands.add_parser("check-files", help="is there anything in git that must not be there?")
+    files.add_argument("--staged", action="store_true", help="look only at what the next commit changes")
     commands.add_parser("stop", help="end the warm process of this project")
     arguments = parser.parse_args()
     commands = {
@@ -30,6 +32,7 @@ def main() -> int:
         "find-run": lambda: _find_run(arguments.data),
         "summary": _summary,
         "check-notebooks": _check_notebooks,
+        "check-files": lambda: _check_files(arguments.staged),
         "stop": _stop,
     }
     return exit_code(commands[arguments.command])
@@ -71,6 +74,12 @@ def _check_notebooks() -> None:
     from .checks import check_notebooks
 
     check_notebooks(find_root())
+
+
+def _check_files(staged: bool) -> None:
+    from .guard import check_files
+
+    check_files(find_root(), staged)
 
 
 def _stop() -> None:
