@@ -22,6 +22,11 @@ def main() -> int:
     runs.add_argument("data", help="a path of the project, or an md5 of dvc.lock")
     commands.add_parser("summary", help="print the figures of the last pipeline")
     commands.add_parser("check-notebooks", help="are notebooks clean and modules in sync?")
+    catalog = commands.add_parser(
+        "catalog", help="write docs/data: what data there is, what it means, where it comes from"
+    )
+    catalog.add_argument("--if-stale", action="store_true", help="only if it is not up to date")
+    commands.add_parser("check-catalog", help="is docs/data what `catalog` would write?")
     commands.add_parser("stop", help="end the warm process of this project")
     arguments = parser.parse_args()
     commands = {
@@ -30,6 +35,8 @@ def main() -> int:
         "find-run": lambda: _find_run(arguments.data),
         "summary": _summary,
         "check-notebooks": _check_notebooks,
+        "catalog": lambda: _catalog(arguments.if_stale),
+        "check-catalog": _check_catalog,
         "stop": _stop,
     }
     return exit_code(commands[arguments.command])
@@ -62,15 +69,30 @@ def _repro(jobs: int) -> None:
 
 
 def _summary() -> None:
+    from .catalog.write import find_stale
     from .summary import summarise
 
     print(summarise(find_root()))
+    if find_stale(find_root()):
+        print("docs/data is stale: `make catalog` writes it; commit it with dvc.lock.")
 
 
 def _check_notebooks() -> None:
     from .checks import check_notebooks
 
     check_notebooks(find_root())
+
+
+def _catalog(if_stale: bool) -> None:
+    from .catalog.write import update_catalog
+
+    print(update_catalog(find_root(), if_stale))
+
+
+def _check_catalog() -> None:
+    from .catalog.write import check_catalog
+
+    check_catalog(find_root())
 
 
 def _stop() -> None:
