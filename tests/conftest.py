@@ -130,6 +130,7 @@ def sample(installed) -> Project:
     installed.edit("params.yaml", SAMPLE)
     result = installed.run("make", "pipeline")
     (installed.path / ".venv" / "pipeline.log").write_text(result.stdout)
+    installed.run("make", "catalog")
     installed.commit("Three months")
     return installed
 

@@ -27,7 +27,7 @@ RUNNER = """
     mlflow.tracing.export mlflow.tracing.processor.base_mlflow
     dvc.repo dvc.scm dvc.repo.index dvc.repo.stage dvc.repo.artifacts dvc.repo.datasets dvc.repo.metrics
     dvc.repo.params dvc.repo.plots dvc.data_cloud dvc.cachemgr dvc.lock dvc.utils.strictyaml
-    dvc_data.hashfile.db.local nbconvert
+    dvc_data.hashfile.db.local openlineage.client nbconvert
 """
 
 
