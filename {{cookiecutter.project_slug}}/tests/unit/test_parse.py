@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from {{ cookiecutter.package_name }}.datasets.parse import (
+from {{ cookiecutter.package_name }}.datasets.parsing.numbers import (
     drop_placeholders,
     looks_like_code,
     parse_booleans,

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from {{ cookiecutter.package_name }}.datasets.baseline import describe_baseline, take_batch
-from {{ cookiecutter.package_name }}.datasets.skew import find_skew
+from {{ cookiecutter.package_name }}.datasets.skew.baseline import describe_baseline, take_batch
+from {{ cookiecutter.package_name }}.datasets.skew.judge import find_skew
 
 KINDS = {"temp": "number", "dew": "number", "carrier": "category", "big": "boolean", "note": "text", "when": "date"}
 KINDS |= {"late": "boolean"}

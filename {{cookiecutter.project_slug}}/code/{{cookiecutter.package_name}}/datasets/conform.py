@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from .parse import drop_placeholders, parse_booleans, parse_dates, parse_numbers
+from .parsing.dates import parse_dates
+from .parsing.numbers import drop_placeholders, parse_booleans, parse_numbers
 from .schema import Column, Table
 
 __all__ = ["convert_column", "convert_columns"]

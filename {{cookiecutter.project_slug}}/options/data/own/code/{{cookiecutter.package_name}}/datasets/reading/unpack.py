@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from .tables import DataError
+from ..tables import DataError
 
 __all__ = ["find_kind", "unpack_file"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from charset_normalizer import from_bytes
 
-from .tables import DataError
+from ..tables import DataError
 
 __all__ = ["SAMPLE", "check_encoding", "find_encoding", "find_old_encoding"]
 

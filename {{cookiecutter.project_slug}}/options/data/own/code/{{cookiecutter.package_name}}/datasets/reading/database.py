@@ -9,7 +9,7 @@ import sqlalchemy as sql
 
 from .columns import tidy_columns
 from .locations import check_no_password
-from .tables import DataError
+from ..tables import DataError
 
 __all__ = ["read_database"]
 

@@ -11,8 +11,9 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
-from .columns import MISSING, tidy_names
-from .tables import DataError
+from ..parsing.texts import MISSING
+from .columns import tidy_names
+from ..tables import DataError
 from .text_encoding import SAMPLE, check_encoding, find_encoding, find_old_encoding
 
 __all__ = ["read_delimited"]

@@ -8,10 +8,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .columns import MISSING, map_unique, matches, replace
-from .parse_dates import parse_dates
+from .texts import MISSING, map_unique, matches, replace
 
-__all__ = ["drop_placeholders", "looks_like_code", "parse_booleans", "parse_dates", "parse_numbers"]
+__all__ = ["drop_placeholders", "looks_like_code", "parse_booleans", "parse_numbers"]
 
 # Missing where a number, a date or a truth value is wanted. In a column of text, all but MISSING may mean something.
 PLACEHOLDERS = {

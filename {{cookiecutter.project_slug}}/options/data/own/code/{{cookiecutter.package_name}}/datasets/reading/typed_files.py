@@ -9,8 +9,9 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 
-from .columns import MISSING, name_text, tidy_columns
-from .tables import DataError
+from ..parsing.texts import MISSING
+from .columns import name_text, tidy_columns
+from ..tables import DataError
 
 __all__ = ["read_json", "read_parquet", "read_workbook"]
 

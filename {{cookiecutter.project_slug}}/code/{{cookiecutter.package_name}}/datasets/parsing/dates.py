@@ -5,7 +5,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .columns import map_unique, matches
+from .texts import map_unique, matches
 
 __all__ = ["parse_dates"]
 

@@ -9,7 +9,7 @@ import fsspec
 import requests
 from urllib3.exceptions import HTTPError
 
-from .tables import DataError
+from ..tables import DataError
 
 __all__ = ["check_no_password", "fetch_file", "hide_secrets", "is_database", "url_scheme"]
 
