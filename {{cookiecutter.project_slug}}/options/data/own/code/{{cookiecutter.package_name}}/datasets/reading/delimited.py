@@ -47,6 +47,7 @@ def read_delimited(file: Path, separator: str = "", encoding: str = "") -> tuple
 
 def read_decoded(file: Path, separator: str, encoding: str) -> tuple[pd.DataFrame, list[str], dict]:
     """Read a text table of known encoding; raise UnicodeError if it is another."""
+    csv.field_size_limit(2**31 - 1)  # of one value; the default would stop at long texts
     with file.open(encoding=encoding, errors="replace", newline="") as stream:
         head = stream.read(SAMPLE).removeprefix("\ufeff")
     if not head.strip():
@@ -57,11 +58,8 @@ def read_decoded(file: Path, separator: str, encoding: str) -> tuple[pd.DataFram
     separator = check_separator(separator) or (announced[1] if announced else find_separator(head))
     skip, names = find_header(head, separator, 1 if announced else 0)
     read = read_slowly if re.search(re.escape(separator) + ' +"', head) else read_fast
-    return (
-        read(file, separator, encoding, skip, tidy_names(names)),
-        names,
-        {"separator": separator, "encoding": encoding},
-    )
+    frame = read(file, separator, encoding, skip, tidy_names(names))
+    return frame, names, {"separator": separator, "encoding": encoding}
 
 
 def check_separator(separator: str) -> str:
@@ -114,7 +112,8 @@ def read_fast(file: Path, separator: str, encoding: str, skip: int, names: list[
             pass
         raise DataError(f'it cannot be read ({error}). Is a quote (") opened and never closed?') from error
     frame = table.to_pandas()
-    check_last_quote(file, frame.iloc[-1, -1])
+    if len(frame):
+        check_last_quote(file, frame.iloc[-1, -1])
     return frame
 
 
@@ -127,7 +126,6 @@ def read_slowly(file: Path, separator: str, encoding: str, skip: int, names: lis
 
 def read_rows(file: Path, separator: str, encoding: str, skip: int, width: int, **style: bool) -> Iterator[list[str]]:
     """Yield the rows after the header; raise DataError at the first that has not `width` values."""
-    csv.field_size_limit(2**31 - 1)
     with file.open(encoding=encoding, newline="") as stream:
         reader = csv.reader(stream, delimiter=separator, **style)
         for _ in range(skip + 1):

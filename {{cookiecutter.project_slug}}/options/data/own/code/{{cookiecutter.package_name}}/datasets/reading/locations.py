@@ -20,6 +20,8 @@ DRIVERS = {  # what opens an address, where it does not come with the project
     **dict.fromkeys(("az", "abfs", "adl"), "dvc[azure]"),
     **dict.fromkeys(("sftp", "ssh"), "paramiko"),
 }
+# User, colon, anything, @: what stands before the colon is no host, for no port follows.
+LOGIN = re.compile(r"://([^/?#:@\[\s]*):(?![0-9]+(?:[/?#]|$))\S*@")
 SECONDS = 10, 120  # to connect, and between two answers
 
 
@@ -36,7 +38,7 @@ def is_database(path: str) -> bool:
 
 def hide_secrets(text: str) -> str:
     """Return `text` with `***` for the password in an address, and for the value of a query such as `token=`."""
-    text = re.sub(r"(://[^/?#:@\s]*):[^/?#\s]*@", r"\1:***@", text)
+    text = LOGIN.sub(r"://\1:***@", text)
     return re.sub(
         r"([?&][^=&#\s]+=)([^&#\s]*)",
         lambda found: found[1] + ("***" if SECRET.search(found[1][1:-1]) else found[2]),
@@ -47,7 +49,7 @@ def hide_secrets(text: str) -> str:
 def check_no_password(path: str, variable: str) -> None:
     """Refuse an address with a password in it: params.yaml is in git. `variable` is where it belongs."""
     in_query = is_database(path) and re.search(r"[?&][^=&]*(passw|pwd)[^=&]*=", path, re.IGNORECASE)
-    if in_query or re.search(r"://[^/?#:@]*:[^/?#]*@", path):
+    if in_query or LOGIN.search(path):
         raise DataError(
             "there is a password in this address, which would go to git and to reports. Take it out, leave the user's "
             f"name, and set the environment variable {variable} to it. If it was committed, change it."

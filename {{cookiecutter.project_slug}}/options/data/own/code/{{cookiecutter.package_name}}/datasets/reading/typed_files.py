@@ -72,7 +72,7 @@ def read_json(file: Path) -> Table:
         raise DataError(f"it is not JSON ({error}). Mend it, or make it anew.") from error
     for number, record in enumerate(records, 1):
         if not isinstance(record, dict):
-            raise DataError(f'record {number} is {str(record)[:40]!r}, not columns with values, as in {{"a": 1}}.')
+            raise DataError(f"record {number} is {str(record)[:40]!r}. Each one must give columns with their values.")
     names = list(dict.fromkeys(name for record in records for name in record))
     columns = {name: pd.Series([record.get(name) for record in records], dtype=object) for name in names}
     return tidy_columns(pd.DataFrame(columns)), names, {}

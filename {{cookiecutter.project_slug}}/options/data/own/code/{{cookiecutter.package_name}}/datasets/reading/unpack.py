@@ -27,7 +27,7 @@ PACKED = {
     ".gz": (gzip.open, b"\x1f\x8b"),
     ".bz2": (bz2.open, b"BZh"),
     ".xz": (lzma.open, b"\xfd7zXZ"),
-    ".zip": (None, b"PK"),
+    ".zip": (None, b"PK\x03\x04"),
 }
 BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError, RuntimeError)
 
