@@ -1,6 +1,7 @@
-"""Lay the files of the chosen options over the project, drop the others. Standard library only."""
+"""Lay the files of the chosen options over the project, drop the others, fill in where the data is. Standard library only."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,36 @@ ANSWERS = json.loads(
 )
 OPTIONS = Path("options")
 
+
+def find_file(path: str) -> Path:
+    """Return a path as the user typed it, relative to where the user is, not to the project."""
+    return Path(os.environ.get("PWD", ".."), Path(path).expanduser())
+
+
+def name_data() -> None:
+    """Write path, target and time column into params.yaml and the notebooks; a URL is no file for DVC to watch."""
+    typed = ANSWERS["data_path"]
+    path = typed
+    if "://" in typed:
+        replace_in("dvc.yaml", "      - ${ingest.path} # a file; not for a URL\n", "")
+    elif not Path(typed).expanduser().is_absolute():
+        path = Path(os.path.relpath(find_file(typed), Path.cwd())).as_posix()
+    for name, value in (("path", path), ("target", ANSWERS["target"]), ("time_column", ANSWERS["time_column"])):
+        text = json.dumps(value, ensure_ascii=False)
+        replace_in("params.yaml", f'  {name}: ""', f"  {name}: {text}")
+        notebook = "notebooks/10_ingest.ipynb" if name == "path" else "notebooks/15_schema.ipynb"
+        line = json.dumps(f"{name} = {text}", ensure_ascii=False)[:-1]
+        replace_in(notebook, f'"{name} = \\"\\"', line)
+
+
+def replace_in(file: str, old: str, new: str) -> None:
+    """Replace text in a file."""
+    path = Path(file)
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+
+
 for question in OPTIONS.iterdir():
     shutil.copytree(question / ANSWERS[question.name], ".", dirs_exist_ok=True)
 shutil.rmtree(OPTIONS)
+if ANSWERS["data"] == "own":
+    name_data()

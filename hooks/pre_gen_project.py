@@ -2,8 +2,10 @@
 
 import json
 import keyword
+import os
 import re
 import sys
+from pathlib import Path
 
 # The answers as data, whatever is in them. The line breaks keep a quote at either end apart from the literal's own.
 ANSWERS = json.loads(
@@ -81,6 +83,20 @@ def text_problem(text: str) -> str | None:
     return None
 
 
+def data_problems(answers: dict[str, str]) -> list[str]:
+    """Return a line for each answer about the data that cannot be used."""
+    path, flights = answers["data_path"], answers["data"] == "flights"
+    if flights:
+        given = [name for name in ("data_path", "target", "time_column") if answers[name]]
+        return [f"{name}: {answers[name]!r} is for your own data; say data=own too" for name in given]
+    problems = [f"{name}: is empty; own data needs it" for name in ("data_path", "target") if not answers[name].strip()]
+    if re.search(r"://[^/@]*:[^/@]+@", path):
+        problems.append("data_path: has a password in it; leave it out, and set DATABASE_PASSWORD in the environment")
+    elif path and "://" not in path and not Path(os.environ.get("PWD", ".."), Path(path).expanduser()).is_file():
+        problems.append(f"data_path: there is no file {path!r}; name one from where you are, or a URL")
+    return problems
+
+
 CHECKS = {
     "project_name": text_problem,
     "project_slug": slug_problem,
@@ -94,7 +110,7 @@ CHECKS = {
 def find_problems(answers: dict[str, str]) -> list[str]:
     """Return a line for each answer that cannot be used."""
     found = {name: check(answers[name]) for name, check in CHECKS.items()}
-    return [f"{name}: {problem}" for name, problem in found.items() if problem]
+    return [f"{name}: {problem}" for name, problem in found.items() if problem] + data_problems(answers)
 
 
 if __name__ == "__main__" and (problems := find_problems(ANSWERS)):

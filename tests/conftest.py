@@ -85,6 +85,12 @@ def script(project: Project, code: str) -> str:
     return project.run("python", "-c", code).stdout
 
 
+def tracked(project: Project, code: str) -> str:
+    """Run Python code that asks the project's MLflow."""
+    connect = "import mlflow; from flight_delays.pipeline.tracking import connect_mlflow; connect_mlflow()"
+    return script(project, f"{connect}; {code}")
+
+
 def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
     """Wait until `condition` holds; what it raises in the meantime is not yet an error."""
     end = time.monotonic() + seconds
@@ -124,6 +130,7 @@ def sample(installed) -> Project:
     installed.edit("params.yaml", SAMPLE)
     result = installed.run("make", "pipeline")
     (installed.path / ".venv" / "pipeline.log").write_text(result.stdout)
+    installed.run("make", "catalog")
     installed.commit("Three months")
     return installed
 

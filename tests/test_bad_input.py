@@ -5,7 +5,7 @@ import signal
 import socket
 
 import pytest
-from conftest import NOTHING_TO_DO, Project, hashes, script, steps_run, wait_for
+from conftest import NOTHING_TO_DO, Project, hashes, script, steps_run, tracked, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -50,6 +50,13 @@ def test_bad_table_is_refused_by_name_and_nothing_is_lost(project, table, change
     assert NOTHING_TO_DO in project.run("dvc", "repro").stdout
 
 
+def test_labels_that_the_clocks_contradict_are_refused(project):
+    good = project.read("reports/cleaning.json")
+    spoil_raw(project, "flights", "frame['arr_delay'] += 60")
+    assert "labels are doubtful: arr_delay is more than 5 minutes off" in refused(project, "--single-item", "clean")
+    assert project.read("reports/cleaning.json") == good
+
+
 def test_missing_raw_file_is_named_outside_the_pipeline(project, tmp_path):
     (project.path / "data" / "raw" / "weather.parquet").unlink()
     command = [
@@ -74,7 +81,7 @@ def test_missing_raw_file_is_named_outside_the_pipeline(project, tmp_path):
         ({"learning_rate: 0.08": "learning_rate: fast"}, "`train.learning_rate` is 'fast' (str); it must be float"),
         ({'"2013-02-15"': "2013-02-15"}, "Unsupported value of type 'date' in 'params.yaml:clean.validation_from'"),
         ({'"2013-02-15"': "soon"}, "'soon' is not a day like 2013-09-01"),
-        ({'"2013-03-10"': '"2014-01-01"'}, "No flights in split holdout"),
+        ({'"2013-03-10"': '"2014-01-01"'}, "No rows in split holdout"),
         ({"- distance": "- dep_delay"}, "dep_delay is known only after departure"),
         ({"- distance": "- distanze"}, "there is no distanze"),
         ({"months: [1, 2, 3]": "months: [1, 13]"}, "no flights in month [13]"),
@@ -114,11 +121,8 @@ def test_interrupted_step_puts_the_last_good_outputs_back(project):
     for path, content in good.items():
         assert (project.path / path).read_bytes() == content, path
     assert not list(project.path.glob("*/.partial-*"))
-    code = (
-        "import mlflow; from flight_delays.pipeline.tracking import connect_mlflow; connect_mlflow();"
-        "print(*mlflow.search_runs(filter_string=\"params.max_iter = '41'\")['status'])"
-    )
-    assert script(project, code).split() == ["KILLED"]
+    code = "print(*mlflow.search_runs(filter_string=\"params.max_iter = '41'\")['status'])"
+    assert tracked(project, code).split() == ["KILLED"]
     left = project.run("git", "status", "--porcelain", "--ignored", "notebooks").stdout
     assert left == "", "sockets or caches of the kernel"
 

@@ -5,7 +5,7 @@ import re
 
 import nbformat
 import pytest
-from conftest import NOTHING_TO_DO, Project, hashes, script, steps_run
+from conftest import NOTHING_TO_DO, Project, hashes, steps_run, tracked
 
 pytestmark = pytest.mark.slow
 
@@ -69,12 +69,21 @@ def test_experiment_in_a_copy_is_tracked_with_the_project(project):
     project.run("dvc", "exp", "run", "--temp", "--set-param", "train.max_iter=25", "--name", "few-trees")
     assert "few-trees" in project.run("dvc", "exp", "show", "--csv").stdout
     code = (
-        "import mlflow; from flight_delays.pipeline.tracking import connect_mlflow; connect_mlflow();"
         "runs = mlflow.search_runs(filter_string=\"tags.`dvc.experiment` = 'few-trees'\");"
         "print(*runs['params.max_iter'].dropna())"
     )
-    assert script(project, code).split() == ["25"], "the experiment's run went elsewhere"
+    assert tracked(project, code).split() == ["25"], "the experiment's run went elsewhere"
     project.run("dvc", "exp", "remove", "few-trees")
+
+
+def test_days_counted_back_and_labels_by_rule_are_a_matter_of_parameters(project):
+    changes = {'"2013-02-15"': "-45 days", '"2013-03-10"': "-22 days", "label_diverted: false": "label_diverted: true"}
+    project.edit("params.yaml", changes)
+    project.run("dvc", "repro", "features")
+    report = json.loads(project.read("reports/cleaning.json"))
+    assert report["labels"]["by_rule"]["used"] > 0
+    assert report["dropped"]["diverted"] > 0, "those of validation and hold-out stay out"
+    project.run("pytest", "--quiet", "tests/data_validation")
 
 
 def test_edited_notebook_is_exported_before_it_is_used(project):
@@ -122,4 +131,8 @@ def test_every_notebook_runs_top_to_bottom_with_its_defaults(project):
     assert project.run("git", "status", "--porcelain").stdout == ""
     assert not (project.path / "notebooks" / "mlflow.db").exists()
     assert json.loads(project.read("data/raw/source.json"))["tables"]["flights"]["rows"] == 336776
-    assert json.loads(project.read("reports/cleaning.json"))["dropped"] == {"cancelled": 8255, "diverted": 1175}
+    assert json.loads(project.read("reports/cleaning.json"))["dropped"] == {
+        "expired": 0,
+        "cancelled": 8255,
+        "diverted": 1175,
+    }

@@ -4,11 +4,13 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import mlflow
 import nbformat
 import pytest
+from openlineage.client.event_v2 import InputDataset, Job, OutputDataset, Run, RunEvent, RunState
 
 from {{ cookiecutter.package_name }}.pipeline import run as runner
 
@@ -57,7 +59,9 @@ class Project:
         for name in (".dvc", "notebooks", "data", "reports"):
             (folder / name).mkdir()
         (folder / ".dvc" / "config").write_text("[core]\n    analytics = false\n")
-        (folder / ".gitignore").write_text("/data\n/reports\n/mlflow.db\n/mlruns\n/.dvc/tmp\n/.dvc/cache\n")
+        (folder / ".gitignore").write_text(
+            "/data\n/reports\n/lineage.jsonl\n/mlflow.db\n/mlruns\n/.dvc/tmp\n/.dvc/cache\n"
+        )
         (folder / "dvc.yaml").write_text(DVC_YAML)
         self.set("up_to: 3")
         write_notebook(folder / "notebooks" / "10_count.ipynb", "up_to = 1", COUNT)
@@ -76,6 +80,18 @@ class Project:
     def read(self, path):
         return (self.folder / path).read_text()
 
+    def events(self):
+        """The OpenLineage events, each through the library's own model, which checks what it is given."""
+        events = []
+        for line in self.read("lineage.jsonl").splitlines():
+            event = json.loads(line)
+            event |= {"run": Run(**event["run"]), "job": Job(**event["job"]), "eventType": RunState(event["eventType"])}
+            event["inputs"] = [InputDataset(**dataset) for dataset in event["inputs"]]
+            event["outputs"] = [OutputDataset(**dataset) for dataset in event["outputs"]]
+            assert event.pop("schemaURL").endswith("OpenLineage.json#/$defs/RunEvent")
+            events.append(RunEvent(**event))
+        return events
+
     def runs(self):
         mlflow.set_tracking_uri(f"sqlite:///{self.folder}/mlflow.db")
         return mlflow.search_runs(experiment_names=["counting"], output_format="list")
@@ -83,14 +99,13 @@ class Project:
 
 @pytest.fixture(scope="module")
 def project(root, tmp_path_factory):
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "DVC_"))}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "DVC_", "NOTEBOOK_"))}
     environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment["PATH"]])
-    environment.pop("NOTEBOOK_ENGINE", None)
-    settings = (
-        (root / "pyproject.toml").read_text(encoding="utf-8").partition("[tool.warm-process]")[2].partition("\n[")[0]
-    )
+    preload = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["warm-process"]["preload"]
     project = Project(tmp_path_factory.mktemp("counting project"), environment)
-    (project.folder / "pyproject.toml").write_text(f'[project]\nname = "counting"\n[tool.warm-process]{settings}')
+    (project.folder / "pyproject.toml").write_text(
+        f"[project]\nname = 'counting'\n[tool.warm-process]\npreload = {preload}"
+    )
     result = project.repro()
     assert result.returncode == 0, result.stdout + result.stderr
     assert "No warm process" not in result.stderr
@@ -116,6 +131,34 @@ def test_each_step_is_a_run_below_one_run_of_the_pipeline(project):
     }
     assert runs["pipeline"].data.params == {"count.up_to": "3"}
     assert runs["pipeline"].data.metrics == {"letters": 3}
+
+
+def test_each_step_tells_openlineage_what_it_read_and_wrote(project):
+    runs = {run.info.run_name: run.info.run_id for run in project.runs()}
+    states, versions = [], {}
+    for event in project.events():
+        states.append((event.job.namespace, event.job.name, event.eventType.value))
+        facets = event.run.facets
+        assert facets["mlflow_run"]["run_id"] == runs[event.job.name] == event.run.runId.replace("-", "")
+        assert facets["parent"]["run"]["runId"].replace("-", "") == runs["pipeline"]
+        for did, datasets in (("read", event.inputs), ("wrote", event.outputs)):
+            for dataset in datasets:
+                versions[event.job.name, did, dataset.name] = dataset.facets["version"]["datasetVersion"]
+    assert states == [("counting", step, state) for step in ("count", "double") for state in ("START", "COMPLETE")]
+    assert versions["count", "wrote", "data/counted.txt"] == versions["double", "read", "data/counted.txt"]
+    for (_, did, path), md5 in versions.items():
+        assert did == "read" or f"path: {path}\n      hash: md5\n      md5: {md5}" in project.read("dvc.lock")
+
+
+def test_a_dead_openlineage_server_is_one_line_of_warning(project):
+    before = project.read("lineage.jsonl")
+    project.environment["OPENLINEAGE_URL"] = "http://127.0.0.1:9"
+    result = project.repro("--force", "--single-item", "count")
+    del project.environment["OPENLINEAGE_URL"]
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stderr.count("WARNING: no OpenLineage events of count: ") == 1
+    assert "Traceback" not in result.stderr
+    assert project.read("lineage.jsonl") == before
 
 
 def test_what_a_step_costs_is_on_its_run(project):
@@ -174,6 +217,7 @@ def test_failing_cell_is_named_and_the_last_good_outputs_stay(project):
     assert {path: project.read(path) for path in good} == good
     newest = project.runs()[0]
     assert (newest.info.run_name, newest.info.status) in {("count", "FAILED"), ("pipeline", "FAILED")}
+    assert [event.eventType.value for event in project.events()[-2:]] == ["START", "FAIL"]
 
 
 def test_wrong_parameter_stops_before_anything_runs(project):

@@ -24,6 +24,11 @@ def main() -> int:
     commands.add_parser("check-notebooks", help="are notebooks clean and modules in sync?")
     files = commands.add_parser("check-files", help="is there anything in git that must not be there?")
     files.add_argument("--staged", action="store_true", help="look only at what the next commit changes")
+    catalog = commands.add_parser(
+        "catalog", help="write docs/data: what data there is, what it means, where it comes from"
+    )
+    catalog.add_argument("--if-stale", action="store_true", help="only if it is not up to date")
+    commands.add_parser("check-catalog", help="is docs/data what `catalog` would write?")
     commands.add_parser("stop", help="end the warm process of this project")
     arguments = parser.parse_args()
     commands = {
@@ -33,6 +38,8 @@ def main() -> int:
         "summary": _summary,
         "check-notebooks": _check_notebooks,
         "check-files": lambda: _check_files(arguments.staged),
+        "catalog": lambda: _catalog(arguments.if_stale),
+        "check-catalog": _check_catalog,
         "stop": _stop,
     }
     return exit_code(commands[arguments.command])
@@ -65,9 +72,12 @@ def _repro(jobs: int) -> None:
 
 
 def _summary() -> None:
+    from .catalog.write import find_stale
     from .summary import summarise
 
     print(summarise(find_root()))
+    if find_stale(find_root()):
+        print("docs/data is stale: `make catalog` writes it; commit it with dvc.lock.")
 
 
 def _check_notebooks() -> None:
@@ -80,6 +90,18 @@ def _check_files(staged: bool) -> None:
     from .guard import check_files
 
     check_files(find_root(), staged)
+
+
+def _catalog(if_stale: bool) -> None:
+    from .catalog.write import update_catalog
+
+    print(update_catalog(find_root(), if_stale))
+
+
+def _check_catalog() -> None:
+    from .catalog.write import check_catalog
+
+    check_catalog(find_root())
 
 
 def _stop() -> None:

@@ -1,18 +1,41 @@
 """From a run to its data and back: what a step read and wrote is on its run as MLflow datasets, by DVC hash."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 
 import mlflow
+from dvc.repo import Repo
 from mlflow.entities import Dataset, DatasetInput, InputTag
 
-from .stage import DataFile
+from .stage import DataFile, input_files, output_files
 from .tracking import connect_mlflow
 
-__all__ = ["find_runs", "log_data"]
+__all__ = ["find_runs", "record_data"]
 
 
-def log_data(run: str, files: list[DataFile], context: str) -> None:
+@contextmanager
+def record_data(repo: Repo, stage, run: str) -> Iterator[None]:
+    """Log on the run what the step reads and, when the block has succeeded, what it wrote; emit OpenLineage events."""
+    from .events import StepEvents
+
+    reads = input_files(repo, stage)
+    _log_data(run, reads, "input")
+    events = StepEvents(Path(repo.root_dir), stage.addressing, run, reads)
+    events.tell("START")
+    try:
+        yield
+        writes = output_files(repo, stage)
+        _log_data(run, writes, "output")
+    except BaseException as error:
+        events.tell("ABORT" if isinstance(error, KeyboardInterrupt) else "FAIL")
+        raise
+    events.tell("COMPLETE", writes)
+
+
+def _log_data(run: str, files: list[DataFile], context: str) -> None:
     """Log files by path and DVC hash as MLflow datasets; `context` is `input` or `output`."""
     entries = [
         DatasetInput(

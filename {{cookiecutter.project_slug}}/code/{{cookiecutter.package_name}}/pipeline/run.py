@@ -10,12 +10,12 @@ from dvc.repo import Repo
 
 from .callers import Caller
 from .execute import Execution, execute_notebook
-from .lineage import log_data
+from .lineage import record_data
 from .parameters import check_parameters, notebook_parameters, step_name, step_parameters
 from .project import StepError, find_root, step_environment
 from .report import write_html
 from .runs import log_cost, log_metrics, log_report, track_step
-from .stage import input_files, metrics_files, output_files, restore_outputs, stage_of
+from .stage import metrics_files, restore_outputs, stage_of
 
 __all__ = ["run_step"]
 
@@ -41,12 +41,10 @@ def run_step(notebook: Path, caller: Caller, execute: Callable[..., Execution] =
             parameters = step_parameters(root / "params.yaml", step)
             check_parameters(parameters, notebook_parameters(notebook), step, notebook.relative_to(root).as_posix())
             with track_step(root, step, notebook, parameters, caller) as run:
-                log_data(run, input_files(repo, stage), "input")
-                done = _execute(root, notebook, parameters, run, execute, caller)
-                if missing := [str(out) for out in stage.outs if not out.exists]:
-                    raise StepError(f"{notebook.name} did not write {', '.join(missing)}; dvc.yaml says that it does.")
-                log_data(run, output_files(repo, stage), "output")
-                log_metrics(run, metrics_files(stage))
+                with record_data(repo, stage, run):
+                    done = _execute(root, notebook, parameters, run, execute, caller)
+                    _check_outputs(notebook, stage)
+                    log_metrics(run, metrics_files(stage))
                 cost = log_cost(run, done.cells_seconds, caller)
         except BaseException:
             if "DVC_STAGE" in os.environ and (restored := restore_outputs(stage)):
@@ -75,6 +73,11 @@ def _execute(root: Path, notebook: Path, parameters: dict, run: str, execute: Ca
     for leftover in (failed_report, failed_report.with_suffix(".html")):
         leftover.unlink(missing_ok=True)
     return done
+
+
+def _check_outputs(notebook: Path, stage) -> None:
+    if missing := [str(out) for out in stage.outs if not out.exists]:
+        raise StepError(f"{notebook.name} did not write {', '.join(missing)}; dvc.yaml says that it does.")
 
 
 def _cell_environment(root: Path, run: str) -> dict[str, str]:

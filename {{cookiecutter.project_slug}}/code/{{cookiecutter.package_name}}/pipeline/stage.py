@@ -8,7 +8,16 @@ from dvc.repo import Repo
 
 from .project import StepError
 
-__all__ = ["DataFile", "input_files", "locked_hash", "metrics_files", "output_files", "restore_outputs", "stage_of"]
+__all__ = [
+    "DataFile",
+    "input_files",
+    "locked_hash",
+    "metrics_files",
+    "output_files",
+    "restore_outputs",
+    "stage_of",
+    "stages_of",
+]
 
 
 @dataclass(frozen=True)
@@ -19,12 +28,17 @@ class DataFile:
     md5: str
 
 
-def stage_of(repo: Repo, step: str):
-    """Return the stage `step` of dvc.yaml, with all variables resolved."""
+def stages_of(repo: Repo) -> dict:
+    """Return the stages of dvc.yaml by name, with all variables resolved."""
     try:
-        stages = {stage.addressing: stage for stage in repo.index.stages}
+        return {stage.addressing: stage for stage in repo.index.stages}
     except DvcException as error:
         raise StepError(f"dvc.yaml cannot be used: {error}") from error
+
+
+def stage_of(repo: Repo, step: str):
+    """Return the stage `step` of dvc.yaml."""
+    stages = stages_of(repo)
     if step not in stages:
         raise StepError(f"dvc.yaml has no stage `{step}`; it has {', '.join(stages)}.")
     return stages[step]

@@ -87,13 +87,10 @@ def _ask(root: Path, request: dict) -> socket.socket:
 def _connect(root: Path, fingerprint: str) -> socket.socket:
     address = _address(root)
     connection = socket.socket(socket.AF_UNIX)
-    with suppress(FileNotFoundError, ConnectionRefusedError):
-        connection.connect(str(address))
-        return connection
     with address.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another step may be starting it
         try:
-            connection.connect(str(address))  # another step was quicker
+            connection.connect(str(address))
         except (FileNotFoundError, ConnectionRefusedError):
             _start(root, address, fingerprint)
             connection.connect(str(address))
@@ -111,6 +108,7 @@ def _start(root: Path, address: Path, fingerprint: str) -> None:
         job = {
             "listener": listener.fileno(),
             "socket": str(address),
+            "bound": address.stat().st_mtime_ns,
             "project": str(project_home(root)),
             "lock": str(address.with_suffix(".lock")),
             "fingerprint": fingerprint,

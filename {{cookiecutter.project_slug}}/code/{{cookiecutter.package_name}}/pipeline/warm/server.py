@@ -18,8 +18,6 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 # What the runner itself needs, in the order in which it needs it. pyproject.toml says what notebooks need besides.
@@ -29,7 +27,7 @@ RUNNER = """
     mlflow.tracing.export mlflow.tracing.processor.base_mlflow
     dvc.repo dvc.scm dvc.repo.index dvc.repo.stage dvc.repo.artifacts dvc.repo.datasets dvc.repo.metrics
     dvc.repo.params dvc.repo.plots dvc.data_cloud dvc.cachemgr dvc.lock dvc.utils.strictyaml
-    dvc_data.hashfile.db.local nbconvert
+    dvc_data.hashfile.db.local openlineage.client nbconvert
 """
 
 
@@ -56,13 +54,17 @@ def serve(settings: dict) -> None:
         elif children := {child for child in children if os.waitpid(child, os.WNOHANG) == (0, 0)}:
             last_used = time.monotonic()
         elif time.monotonic() - last_used > settings["idle_seconds"] or not _is_wanted(settings):
-            with _nobody_starts_another(settings):
-                if not select.select([listener], [], [], 0)[0]:
-                    _retire(settings)
+            _retire(settings, listener)
 
 
 def _is_wanted(settings: dict) -> bool:
-    return Path(settings["socket"]).exists() and Path(settings["project"]).exists()
+    return _is_reachable(settings) and Path(settings["project"]).exists()
+
+
+def _is_reachable(settings: dict) -> bool:
+    """Say whether the socket is still ours, neither removed nor that of a later warm process."""
+    file = Path(settings["socket"])
+    return file.exists() and file.stat().st_mtime_ns == settings["bound"]
 
 
 def _hide_plugins() -> None:
@@ -91,15 +93,14 @@ def _rehearse() -> None:
         figure.savefig(io.BytesIO(), format="png")
 
 
-@contextmanager
-def _nobody_starts_another(settings: dict) -> Iterator[None]:
+def _retire(settings: dict, listener: socket.socket | None = None) -> None:
+    """End, so that the next step starts another; go on if a step waits at the `listener`."""
     with Path(settings["lock"]).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _retire(settings: dict) -> None:
-    Path(settings["socket"]).unlink(missing_ok=True)
+        fcntl.flock(lock, fcntl.LOCK_EX)  # nobody connects or starts another meanwhile
+        if listener and select.select([listener], [], [], 0)[0]:
+            return
+        if _is_reachable(settings):
+            Path(settings["socket"]).unlink()
     sys.exit()
 
 
@@ -117,8 +118,7 @@ def _answer(listener: socket.socket, settings: dict) -> set[int]:
         if user != os.geteuid():
             return set()
         if request["fingerprint"] != settings["fingerprint"]:
-            with _nobody_starts_another(settings):
-                _retire(settings)
+            _retire(settings)
         gc.freeze()  # the collector of a child does not touch, and so not copy, what was imported here
         child = os.fork()
         if child == 0:

@@ -114,12 +114,14 @@ def _name_process(role: str, notebook: str | Path) -> None:
 
 def _watch(connection: socket.socket, caller: int, cells: CellProcess) -> None:
     """Pass interrupts on; end at once when the caller or the DVC above it is gone."""
-    above = processes_above(caller)
-    while are_running(above):
-        if select.select([connection], [], [], 1)[0]:
-            if not connection.recv(64):
-                break
-            cells.interrupt()
-            interrupt_main()
-    cells.kill()
-    os._exit(137)
+    try:
+        above = processes_above(caller)
+        while are_running(above):
+            if select.select([connection], [], [], 1)[0]:
+                if not connection.recv(64):
+                    break
+                cells.interrupt()
+                interrupt_main()
+    finally:  # also when the caller was gone before we looked
+        cells.kill()
+        os._exit(137)

@@ -1,0 +1,244 @@
+"""Own data of many kinds goes through the whole pipeline with nothing edited, and unusable data is refused by name."""
+
+import csv
+import json
+import os
+import random
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import TEMPLATE, Project, bake_into, script, steps_run
+from ruamel.yaml import YAML
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory) -> Project:
+    """A project on own data, installed; the others of this file borrow its environment."""
+    folder = tmp_path_factory.mktemp("own")
+    (folder / "first.csv").write_text("x,y\n" + "".join(f"{n},{n % 2}\n" for n in range(40)))
+    project = bake_into(folder, data="own", data_path=str(folder / "first.csv"), target="y", project_slug="own-data")
+    project.run("make", "setup")
+    return project
+
+
+@pytest.fixture
+def bake_own(environment, tmp_path, monkeypatch):
+    """Bake a project on a table, named as a user does: relative to where the user is."""
+
+    def bake(table: str | Path, target: str, **answers: str) -> Project:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("PWD", str(tmp_path))
+        project = bake_into(tmp_path, data="own", data_path=str(table), target=target, project_slug="own-data", **answers)
+        (project.path / ".venv").symlink_to(environment.path / ".venv")
+        monkeypatch.setenv("PYTHONPATH", str(project.path / "code"))
+        project.run("git", "init", "--quiet", "--initial-branch=main")
+        return project
+
+    yield bake
+    if (tmp_path / "own-data").is_dir():
+        Project(tmp_path / "own-data").run("python", "-m", "own_data.pipeline", "stop", ok=None)
+
+
+def run_pipeline(project: Project) -> dict:
+    """Run everything; return the hold-out figures."""
+    project.run("dvc", "repro")
+    return json.loads(project.read("reports/metrics.json"))
+
+
+def refused(project: Project, *options: str) -> str:
+    result = project.run("dvc", "repro", *options, ok=False)
+    assert "Traceback" not in result.stderr, result.stderr
+    return result.stderr
+
+
+def columns(project: Project) -> dict:
+    return YAML(typ="safe").load(project.read("data/schema.yaml"))["tables"]["table"]["columns"]
+
+
+def task(project: Project) -> dict:
+    return json.loads(project.read("data/interim/task.json"))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "primary", "better"),
+    [
+        ("breast_cancer", "binary", "roc_auc", lambda figure: figure > 0.95),
+        ("wine", "multiclass", "accuracy", lambda figure: figure > 0.85),
+        ("diabetes", "regression", "r2", lambda figure: figure > 0.2),
+    ],
+)
+def test_sets_of_scikit_learn(environment, bake_own, tmp_path, name, kind, primary, better):
+    code = f"from sklearn import datasets as d; d.load_{name}(as_frame=True).frame.to_csv({str(tmp_path / 'set.csv')!r}, index=False)"
+    script(environment, code)
+    project = bake_own("set.csv", "target")
+    figures = run_pipeline(project)
+    assert task(project)["task"] == kind
+    assert better(max(figures["candidate"][primary], figures["baseline"][primary])), figures
+    assert not [column for column, facts in columns(project).items() if facts.get("role", "feature") == "ignored"]
+    project.run("git", "add", "--all")
+    project.run("python", "-m", "own_data.pipeline", "check-notebooks")
+    project.run("pytest", "--quiet", "tests/unit/test_wiring.py", "tests/data_validation", "tests/model")
+    assert steps_run(project.run("dvc", "repro").stdout) == []
+
+
+def test_arrests_from_a_zip_with_groups_and_dates(environment, bake_own, tmp_path):
+    uv = environment.path / ".venv" / "bin" / "uv"
+    subprocess.run([uv, "pip", "install", "--quiet", "--no-deps", "--target", tmp_path / "lego", "scikit-lego"], check=True)
+    [file] = (tmp_path / "lego").rglob("arrests*")
+    shutil.copy(file, tmp_path / file.name)
+    project = bake_own(file.name, "released")
+    figures = run_pipeline(project)
+    assert task(project) ["classes"] == ["No", "Yes"]
+    assert figures["candidate"]["roc_auc"] > 0.6
+
+
+def ugly_rows(n: int) -> list[list[str]]:
+    """Every ugliness at once; the label depends on the amount and the city."""
+    draw = random.Random(0)
+    rows = []
+    for number in range(n):
+        amount, city = draw.gauss(100, 30), draw.choice(["Köln", "O'Fallon", 'Say "Hi"', "São Paulo", ""])
+        day = f"{draw.randint(1, 28):02d}.{draw.randint(1, 12):02d}.202{draw.randint(1, 4)}"
+        rows.append(
+            [
+                f"K-{number:05d}", f"{number:05d}"[-5:], f"{amount:.2f}".replace(".", ",") if draw.random() > 0.1 else "unbekannt",
+                city, day, draw.choice(["ja", "nein", ""]), " ".join(draw.choices("rot blau neu alt groß klein naïve 你好".split(), k=5)),
+                f"Kunde{draw.randint(0, 400)}", "immer", "", f"p{number}@example.org", str(number % 7), str(number % 7),
+                "gut" if amount + 40 * (city == "Köln") + draw.gauss(0, 10) > 110 else "schlecht",
+                draw.choice(["1", "2", "x"]),
+            ]
+        )  # fmt: skip
+    return rows
+
+
+HEADER = [
+    "Kunden Nr.", "PLZ", "Betrag (€)", "Ort's \"Name\"", "Datum", "aktiv?", "Notiz", "Kunde", "constant", "leer", "e-mail", "a", "a", "Güte", "label",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("time", ["", "Datum"])
+def test_a_file_with_every_ugliness(bake_own, tmp_path, time):
+    with (tmp_path / "häßliche Daten.csv").open("w", encoding="cp1252", errors="replace", newline="") as file:
+        csv.writer(file, delimiter=";").writerows([HEADER, *ugly_rows(800)])
+    project = bake_own("häßliche Daten.csv", "Güte", time_column=time)
+    figures = run_pipeline(project)
+    assert figures["candidate"]["roc_auc"] > 0.85
+    found = columns(project)
+    assert {found[name]["role"] for name in ("Kunden Nr.", "PLZ")} == {"identifier"}
+    assert {found[name]["role"] for name in ("constant", "leer", "a_2")} == {"ignored"}
+    assert found["Betrag (€)"] == {"type": "number", "missing_values": ["unbekannt"]}
+    assert found["aktiv?"]["type"] == "boolean"
+    assert found["Datum"]["type"] == "date"
+    assert found["Notiz"]["type"] == "text"
+    assert found["e-mail"]["pii"]
+    assert task(project)["classes"] == ["gut", "schlecht"]
+    assert "p1@example.org" not in script(
+        project, "import pandas as pd; print(pd.read_parquet('data/interim/table.parquet').to_csv())"
+    )
+
+
+def test_thirty_rows_and_an_excel_file(environment, bake_own, tmp_path):
+    script(
+        environment,
+        "import pandas as pd; pd.DataFrame({'größe': range(30), 'mixed': [1, 'b', None] * 10, 'y': [1.5 * n + n % 3 for n in range(30)]})"
+        f".to_excel({str(tmp_path / 'small.xlsx')!r}, index=False)",
+    )
+    project = bake_own("small.xlsx", "y")
+    figures = run_pipeline(project)
+    assert task(project)["task"] == "regression"
+    assert figures["holdout"]["rows"] == 6
+
+
+def test_two_thousand_columns(environment, bake_own, tmp_path):
+    script(
+        environment,
+        "import numpy as np, pandas as pd; x = np.random.default_rng(0).normal(size=(400, 2000)).astype('f4');"
+        "frame = pd.DataFrame(x, columns=[f'gene {n}' for n in range(2000)]); frame['ill'] = x[:, 7] + x[:, 9] > 0;"
+        f"frame.to_parquet({str(tmp_path / 'wide.parquet')!r})",
+    )
+    project = bake_own("wide.parquet", "ill")
+    assert run_pipeline(project)["candidate"]["roc_auc"] > 0.6
+
+
+def test_what_the_user_edits_in_the_schema_is_followed_and_kept(bake_own, tmp_path):
+    rows = [f"{n},{n % 5},{n % 2},{'late' if n % 2 else 'on time'}" for n in range(100)]
+    (tmp_path / "t.csv").write_text("\n".join(["id,x,outcome,y", *rows]))
+    project = bake_own("t.csv", "y")
+    refused(project)  # nothing tells y but the suspect, and without it there is nothing to say: a model is made all the same
+    assert "leakage suspect" in columns(project)["outcome"]["why"]
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "words"),
+    [
+        ("a,b\n1,2\n3,4\n", "c", "there is no column 'c'; there is 'a', 'b'"),
+        ("a,y\n" + "1,\n" * 40, "y", "column 'y': the target has no values"),
+        ("a,y\n" + "1,0\n" * 40, "y", "column 'y': the target is always"),
+        ("a,y\n" + "".join(f"{n},row{n}\n" for n in range(60)), "y", "column 'y': the target has 60 different texts"),
+        ("a,y\n1,0\n2,1\n", "y", "too few"),
+        ("a;y\n", "y", "no rows"),
+        ("", "y", "empty"),
+        ("a,y\n1,2\n1,2,3\n", "y", "line 3"),
+    ],
+)
+def test_data_that_cannot_work_is_refused_before_training(bake_own, tmp_path, text, target, words):
+    (tmp_path / "bad.csv").write_text(text)
+    said = refused(bake_own("bad.csv", target))
+    assert words in said
+    assert "bad.csv" in said or "data/raw/table.parquet" in said or "params.yaml" in said
+    assert "50_train" not in said
+
+
+def test_one_class_in_the_newest_rows_is_refused_before_training(bake_own, tmp_path):
+    rows = [f"{n % 7},2024-{1 + n // 28 % 12:02d}-{1 + n % 28:02d},{'no' if n < 150 and n % 2 else 'yes'}" for n in range(200)]
+    (tmp_path / "t.csv").write_text("\n".join(["x,day,y", *rows]))
+    said = refused(bake_own("t.csv", "y", time_column="day"))
+    assert "Split 'holdout'" in said
+    assert "'yes'" in said
+
+
+def test_new_data_that_breaks_the_schema_stops_and_that_has_moved_is_recorded(bake_own, tmp_path):
+    def write(shift: float, word: str = "3", more: str = "") -> None:
+        draw = random.Random(1)
+        rows = [f"{draw.gauss(shift, 1):.3f},{draw.choice('abc')},{draw.randint(0, 1)}{more}" for _ in range(400)]
+        (tmp_path / "t.csv").write_text("\n".join([f"x,kind,y{',new' if more else ''}", f"{word},a,1{more}", *rows]))
+
+    write(0)
+    project = bake_own("t.csv", "y")
+    run_pipeline(project)
+    assert json.loads(project.read("reports/validation.json"))["value_skew"] is False
+    good = project.read("reports/metrics.json")
+    write(0, word="far")
+    assert "column 'x': 'far' in row 0" in refused(project)
+    write(0, more=",1")
+    assert "column 'new' is not in data/schema.yaml" in refused(project)
+    assert project.read("reports/metrics.json") == good
+    write(3)
+    run_pipeline(project)
+    verdict = json.loads(project.read("reports/validation.json"))
+    assert verdict["value_skew"] is True
+    assert {(finding["column"], finding["family"]) for finding in verdict["findings"]} >= {("x", "distribution")}
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        ({"data_path": "no such.csv", "target": "y"}, "there is no file 'no such.csv'"),
+        ({"data_path": "", "target": "y"}, "data_path: is empty"),
+        ({"data_path": "https://x.org/a.csv", "target": ""}, "target: is empty"),
+        ({"data_path": "postgresql://me:secret@h/db", "target": "y"}, "has a password in it"),
+        ({"data": "flights", "target": "y"}, "target: 'y' is for your own data"),
+    ],
+)
+def test_answers_about_the_data_that_cannot_work_are_refused(tmp_path, answers, words):
+    command = ["cookiecutter", "--no-input", "--output-dir", str(tmp_path), str(TEMPLATE), "data=own"]
+    given = [f"{name}={value}" for name, value in answers.items()]
+    path = f"{TEMPLATE}/.venv/bin{os.pathsep}{os.environ['PATH']}"
+    said = subprocess.run([*command, *given], capture_output=True, text=True, env=os.environ | {"PATH": path}, check=False)
+    assert said.returncode != 0
+    assert words in said.stderr
+    assert not list(tmp_path.iterdir())

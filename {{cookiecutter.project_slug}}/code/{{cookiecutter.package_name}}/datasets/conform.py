@@ -1,0 +1,43 @@
+"""Give the columns of a raw table the types that data/schema.yaml names. What does not fit stays as it is, for the checks."""
+
+import numpy as np
+import pandas as pd
+
+from .parsing.dates import parse_dates
+from .parsing.numbers import drop_placeholders, parse_booleans, parse_numbers
+from .schema import Column, Table
+
+__all__ = ["convert_column", "convert_columns"]
+
+PARSERS = {"integer": parse_numbers, "number": parse_numbers, "boolean": parse_booleans, "date": parse_dates}
+
+
+def convert_columns(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
+    """Return `frame` with the types of `table`; columns that only one of the two has are left alone."""
+    known = [name for name in frame.columns if name in table.columns]
+    return frame.assign(**{name: convert_column(frame[name], table.columns[name]) for name in known})
+
+
+def convert_column(values: pd.Series, column: Column) -> pd.Series:
+    """Return `values` with the type of `column`; a value that cannot be converted stays, in a column of objects."""
+    if column.missing_values:
+        values = values.mask(values.astype("str").isin([str(value) for value in column.missing_values]))
+    if column.type in ("category", "text"):
+        return _to_text(values)
+    if pd.api.types.is_numeric_dtype(values) and column.type in ("integer", "number"):
+        return values.astype("float64") if pd.api.types.is_bool_dtype(values) else values
+    if pd.api.types.is_datetime64_any_dtype(values) and column.type == "date":
+        return values
+    text = drop_placeholders(_to_text(values))
+    parsed = PARSERS[column.type](text)
+    unfit = parsed.isna() & text.notna()
+    return parsed.astype(object).mask(unfit, text.astype(object)) if unfit.any() else parsed
+
+
+def _to_text(values: pd.Series) -> pd.Series:
+    """Return `values` as text; whole numbers without a decimal point."""
+    if pd.api.types.is_float_dtype(values):
+        whole = values.dropna()
+        if (np.mod(whole, 1) == 0).all() and whole.abs().max() < 2**53:
+            values = values.astype("Int64")
+    return values.astype("str").where(values.notna()) if values.dtype != "str" else values
