@@ -272,7 +272,7 @@ def test_odd_names_are_shown_as_they_are(project):
     rows = [re.findall(r"<td.*?>(.*?)</td>", line, re.DOTALL) for line in shown.split("<tr>")[2:]]
     assert [len(cells) for cells in rows] == [6] * len(NASTY)
     assert [html.unescape(re.sub(r"</?code>", "", cells[0])) for cells in rows] == NASTY
-    assert prose("a|b `c`\n<d>") == r"a\|b \`c\` \<d>"
+    assert prose("a|b `c`\n<d> &amp;") == r"a\|b \`c\` \<d> \&amp;"
 
 
 def test_two_thousand_columns_work(project):

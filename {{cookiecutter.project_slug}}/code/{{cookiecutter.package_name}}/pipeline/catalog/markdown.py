@@ -20,7 +20,7 @@ def code(text: str) -> str:
 
 def prose(text: object) -> str:
     """Return a text that somebody wrote as one line without Markdown of its own."""
-    return re.sub(r"([\\`*_|<\[\]$~])", r"\\\1", " ".join(str(text).split()))
+    return re.sub(r"([\\`*_|<\[\]$~&])", r"\\\1", " ".join(str(text).split()))
 
 
 def link(text: str, target: str) -> str:
