@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 from dvc.repo import Repo
 
+from {{ cookiecutter.package_name }}.pipeline.catalog import meaning
 from {{ cookiecutter.package_name }}.pipeline.catalog.diagram import draw_lineage
 from {{ cookiecutter.package_name }}.pipeline.catalog.graph import read_graph
 from {{ cookiecutter.package_name }}.pipeline.catalog.markdown import code, prose, show_bytes, show_share, table
+from {{ cookiecutter.package_name }}.pipeline.catalog.meaning import ColumnMeaning
 from {{ cookiecutter.package_name }}.pipeline.catalog.pages import name_pages
 from {{ cookiecutter.package_name }}.pipeline.catalog.tables import read_facts
 from {{ cookiecutter.package_name }}.pipeline.catalog.write import check_catalog, find_stale, update_catalog
@@ -329,3 +331,17 @@ def test_figures_read_well():
     assert shares == ["0%", "<0.1%", "0.2%", ">99.9%", "100%"]
     assert show_share(0, 0) == "0%"
     assert table(["a", "n"], [["x", "1"]], right="n") == ["| a | n |", "| --- | ---: |", "| x | 1 |"]
+
+
+def test_a_feature_means_what_the_feature_store_says(project, monkeypatch):
+    monkeypatch.setattr(
+        meaning, "read_features", lambda: {"age": ColumnMeaning("age (feature view people, data science)")}
+    )
+    update_catalog(project)
+    assert row(project, "interim-people.md", "age")[2:] == [
+        "years",
+        "25.0%",
+        "",
+        "age (feature view people, data science)",
+    ]
+    assert row(project, "raw-people.md", "age")[5] == "at the interview"

@@ -1,4 +1,4 @@
-"""What tables and columns mean: data/schema.yaml, and for what a step made, the data that the step read."""
+"""What tables and columns mean: data/schema.yaml, the feature store, and the data that a step read to make them."""
 
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -11,7 +11,7 @@ from ...datasets.tables import DataError
 from ..project import StepError
 from .graph import Graph
 
-__all__ = ["ColumnMeaning", "Meanings", "TableMeaning", "dataset_name", "read_meanings"]
+__all__ = ["ColumnMeaning", "Meanings", "TableMeaning", "dataset_name", "read_features", "read_meanings"]
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,10 @@ def dataset_name(path: str) -> str:
 class Meanings:
     """Finds the meaning of datasets and columns."""
 
-    def __init__(self, graph: Graph, raw: dict[str, Table], said: dict[str, TableMeaning]) -> None:
-        self.graph = graph
+    def __init__(
+        self, graph: Graph, raw: dict[str, Table], said: dict[str, TableMeaning], features: dict[str, ColumnMeaning]
+    ) -> None:
+        self.graph, self.features = graph, features
         self.said = {f"raw/{name}": _from_table(table) for name, table in raw.items()} | said
 
     def table(self, path: str) -> TableMeaning:
@@ -59,7 +61,7 @@ class Meanings:
         )
 
     def columns(self, path: str) -> dict[str, ColumnMeaning]:
-        """Return the meaning of columns by name: own ones, then those of the data that the writing step reads.
+        """Return the meaning of columns by name: own ones, features, then those of the data that the writing step reads.
 
         Of several tables that the step reads, one with the name of the dataset comes first, then those of
         data/schema.yaml in its order.
@@ -73,8 +75,9 @@ class Meanings:
             for column, meaning in meanings.items():
                 first = found.get(column, meaning)
                 found[column] = replace(first, pii=first.pii or meaning.pii)
-        own = self.table(path).columns
-        return found | {column: _fill(meaning, found.get(column)) for column, meaning in own.items()}
+        for meanings in ({} if path.startswith("data/raw/") else self.features, self.table(path).columns):
+            found |= {column: _fill(meaning, found.get(column)) for column, meaning in meanings.items()}
+        return found
 
 
 def _fill(meaning: ColumnMeaning, other: ColumnMeaning | None) -> ColumnMeaning:
@@ -98,7 +101,7 @@ def read_meanings(root: Path, graph: Graph) -> Meanings:
     """Read data/schema.yaml: `tables` are the raw ones, `datasets` what steps make of them."""
     file = root / "data" / "schema.yaml"
     if not file.is_file():
-        return Meanings(graph, {}, {})
+        return Meanings(graph, {}, {}, read_features())
     try:
         raw = read_schema(file)
     except DataError as error:
@@ -113,7 +116,20 @@ def read_meanings(root: Path, graph: Graph) -> Meanings:
     known = [name for name in known if name.removeprefix("raw/") not in raw]
     if strange := [pattern for pattern in said if not any(fnmatchcase(name, pattern) for name in known)]:
         raise StepError(f"{file}: `datasets` has `{strange[0]}`, which no step makes; there is {', '.join(known)}.")
-    return Meanings(graph, raw, said)
+    return Meanings(graph, raw, said, read_features())
+
+
+def read_features() -> dict[str, ColumnMeaning]:
+    """Return the features that the feature store has, if the project has one."""
+    try:
+        from ...features.registry import VIEWS
+    except ModuleNotFoundError:
+        return {}
+    return {
+        name: ColumnMeaning(f"{feature.description} (feature view {view.name}, {view.owner})")
+        for view in VIEWS
+        for name, feature in view.features.items()
+    }
 
 
 def _from_yaml(description: str = "", owner: str = "", columns: dict | None = None) -> TableMeaning:

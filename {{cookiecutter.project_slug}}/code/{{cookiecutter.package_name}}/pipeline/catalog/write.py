@@ -13,6 +13,7 @@ from .markdown import INDEX, MARK
 __all__ = ["check_catalog", "find_stale", "update_catalog"]
 
 FOLDER = Path("docs", "data")
+REGISTRY = Path(__file__).parents[2] / "features" / "registry.py"
 OPEN, CLOSE = "<!-- catalog\n", "\n-->\n"
 
 
@@ -90,6 +91,7 @@ def _sources(root: Path, graph: Graph) -> dict[str, str]:
     return {
         "dvc.yaml": _digest(json.dumps(steps)),
         "data/schema.yaml": _digest(json.dumps(_read_yaml(root / "data" / "schema.yaml"), default=str)),
+        "features": _digest(REGISTRY.read_text(encoding="utf-8") if REGISTRY.is_file() else ""),
         **{
             path: output.md5
             for path, output in graph.outputs.items()
