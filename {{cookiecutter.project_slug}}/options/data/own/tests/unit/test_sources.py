@@ -18,9 +18,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from {{ cookiecutter.package_name }}.datasets.origin import describe_file, log_arrival
 from {{ cookiecutter.package_name }}.datasets.reading.columns import tidy_columns, tidy_names
 from {{ cookiecutter.package_name }}.datasets.reading.locations import hide_secrets
-from {{ cookiecutter.package_name }}.datasets.origin import describe_file, log_arrival
 from {{ cookiecutter.package_name }}.datasets.reading.sources import load_source, read_source
 from {{ cookiecutter.package_name }}.datasets.tables import DataError, read_table, write_table
 

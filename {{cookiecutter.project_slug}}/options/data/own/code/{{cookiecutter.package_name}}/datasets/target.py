@@ -29,7 +29,9 @@ def find_task(target: pd.Series, where: str) -> str:
         return "multiclass" if distinct <= 10 and (values % 1 == 0).all() else "regression"
     if distinct > MAX_CLASSES:
         shown = ", ".join(map(repr, values.unique()[:3]))
-        raise DataError(f"{where}: the target has {distinct} different texts ({shown} ...); {MAX_CLASSES} classes at most.")
+        raise DataError(
+            f"{where}: the target has {distinct} different texts ({shown} ...); {MAX_CLASSES} classes at most."
+        )
     return "multiclass"
 
 
@@ -53,6 +55,8 @@ def encode_target(target: pd.Series, task: str, where: str) -> tuple[pd.Series, 
     classes = sorted(target.unique())
     if len(classes) > MAX_CLASSES or (task == "binary" and len(classes) != 2):
         allowed = "2" if task == "binary" else f"at most {MAX_CLASSES}"
-        raise DataError(f"{where}: {len(classes)} different values; {task} needs {allowed}. See `clean.task` in params.yaml.")
+        raise DataError(
+            f"{where}: {len(classes)} different values; {task} needs {allowed}. See `clean.task` in params.yaml."
+        )
     names = [str(int(name)) if isinstance(name, float) and name.is_integer() else str(name) for name in classes]
     return target.map({name: number for number, name in enumerate(classes)}).astype("int16"), names

@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 import sqlalchemy as sql
 
+from ..tables import DataError
 from .columns import tidy_columns
 from .locations import check_no_password
-from ..tables import DataError
 
 __all__ = ["read_database"]
 

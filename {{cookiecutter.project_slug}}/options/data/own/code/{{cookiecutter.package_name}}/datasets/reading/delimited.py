@@ -12,8 +12,8 @@ import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from ..parsing.texts import MISSING
-from .columns import tidy_names
 from ..tables import DataError
+from .columns import tidy_names
 from .text_encoding import SAMPLE, check_encoding, find_encoding, find_old_encoding
 
 __all__ = ["read_delimited"]

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from ..origin import describe_file
+from ..tables import DataError
 from .database import read_database
 from .delimited import read_delimited
 from .locations import fetch_file, hide_secrets, is_database
-from ..origin import describe_file
-from ..tables import DataError
 from .typed_files import read_json, read_parquet, read_workbook
 from .unpack import find_kind, unpack_file
 

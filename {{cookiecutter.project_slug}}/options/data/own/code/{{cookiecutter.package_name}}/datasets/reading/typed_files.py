@@ -10,8 +10,8 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from ..parsing.texts import MISSING
-from .columns import name_text, tidy_columns
 from ..tables import DataError
+from .columns import name_text, tidy_columns
 
 __all__ = ["read_json", "read_parquet", "read_workbook"]
 
