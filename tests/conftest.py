@@ -80,6 +80,13 @@ def hashes(project: Project) -> dict[str, str]:
     return {out["path"]: out["md5"] for stage in stages for out in stage["outs"]}
 
 
+def output_files(project: Project) -> set[str]:
+    """Return the files that dvc.lock lists, those in its folders included."""
+    found = [project.path / path for path in hashes(project)]
+    files = {file for path in found for file in (path.rglob("*") if path.is_dir() else [path])}
+    return {file.relative_to(project.path).as_posix() for file in files}
+
+
 def script(project: Project, code: str) -> str:
     """Run Python code in the project's environment."""
     return project.run("python", "-c", code).stdout

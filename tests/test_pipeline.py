@@ -5,7 +5,7 @@ import re
 
 import nbformat
 import pytest
-from conftest import NOTHING_TO_DO, Project, hashes, script, steps_run
+from conftest import NOTHING_TO_DO, Project, hashes, output_files, script, steps_run
 
 pytestmark = pytest.mark.slow
 
@@ -29,7 +29,7 @@ def test_everything_a_step_writes_is_tracked_and_nothing_else_appears(sample):
     there = {
         file for file in sample.files() if file.split("/")[0] in ignored and not file.endswith((".gitkeep", ".md"))
     }
-    assert there == set(hashes(sample))
+    assert there == output_files(sample)
 
 
 def test_second_repro_does_nothing_and_a_forced_one_changes_no_byte(project):
@@ -90,7 +90,7 @@ def test_pushed_data_comes_back_in_a_fresh_clone(project, tmp_path):
     project.run("git", "clone", "--quiet", str(project.path), str(clone.path))
     (clone.path / ".venv").symlink_to(project.path / ".venv")
     clone.run("dvc", "pull")
-    for path in hashes(project):
+    for path in output_files(project):
         assert (clone.path / path).read_bytes() == (project.path / path).read_bytes(), path
     assert NOTHING_TO_DO in clone.run("dvc", "repro").stdout
 
@@ -113,7 +113,7 @@ def test_stock_papermill_runs_a_step(project, tmp_path):
     (project.path / "models" / "candidate.onnx").unlink()
     project.run("papermill", "notebooks/50_train.ipynb", str(out), "-k", "python3", "--cwd", "notebooks")
     assert (project.path / "models" / "candidate.onnx").read_bytes() == before
-    assert "Log loss of the candidate" in out.read_text()
+    assert "Log loss" in out.read_text()
 
 
 def test_every_notebook_runs_top_to_bottom_with_its_defaults(project):

@@ -4,47 +4,113 @@ import hashlib
 import os
 import subprocess
 import sys
+from functools import cache
 
 import numpy as np
+import onnxruntime
 import pandas as pd
 import pytest
 
+from {{ cookiecutter.package_name }}.datasets.task import Task
 from {{ cookiecutter.package_name }}.models.onnx_format import check_parity, predict_onnx, to_onnx_bytes
 from {{ cookiecutter.package_name }}.models.train import fit_baseline, fit_candidate
 
+TASKS = {
+    "binary": Task("binary", "late", ["on time", "late"]),
+    "multiclass": Task("multiclass", "part", ["night", "morning", "evening"]),
+    "regression": Task("regression", "delay"),
+}
+NAMES = ["departure hour", 'the "carrier"', "label", "probabilities", "variable", "c0", "größe", "it's", "output_label"]
 
-def toy():
-    """Sixty flights with a number that has gaps, a text, and a label that depends on the number."""
-    hour = np.arange(60, dtype="float32") % 24
-    frame = pd.DataFrame({"hour": hour, "carrier": ["AA", "UA", "B6"] * 20})
-    return frame.mask(frame["hour"] == 5, other=np.float32("nan")).assign(carrier=frame["carrier"]), hour > 12
-
-
-def fit_both():
-    frame, label = toy()
-    settings = {"max_iter": 5, "min_samples_leaf": 5, "random_state": 0}
-    return fit_baseline(frame, label), fit_candidate((frame, label), (frame, label), **settings)
+each_task = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 
 
-def test_onnx_says_what_the_model_says():
-    frame, _ = toy()
-    for model in fit_both():
-        onnx = to_onnx_bytes(model, frame)
-        np.testing.assert_allclose(predict_onnx(onnx, frame), model.predict_proba(frame)[:, 1], atol=1e-5)
+def toy(kind):
+    """Two hundred flights with odd column names, gaps, few and many categories, free text, and a label to be found."""
+    random = np.random.default_rng(0)
+    hour = np.arange(200, dtype="float32") % 24
+    words = np.array(["über", "the", "日本", "c++", "late", 'q"q', "a-b", "-"])
+    columns = [
+        np.where(hour == 5, np.nan, hour).astype("float32"),
+        np.resize(["AA", "UA", "", "Böse AG"], 200),
+        [f"tail {number}" for number in random.integers(0, 60, 200)],
+        [" ".join(random.choice(words, size)) for size in random.integers(0, 9, 200)],
+        random.normal(size=200).astype("float32"),
+        np.float32("nan") * np.ones(200, dtype="float32"),  # all missing
+        1.4e9 + 128 * (np.arange(200) % 150).astype("float32"),  # neighbouring float32 values
+        np.full(200, ""),
+        np.zeros(200, dtype="float32"),
+    ]
+    frame = pd.DataFrame(dict(zip(NAMES, columns, strict=True)))
+    frame = frame.astype({name: "str" if frame[name].dtype.kind not in "f" else "float32" for name in frame})
+    label = {"binary": hour > 12, "multiclass": hour // 8, "regression": hour**2 + 100 * (frame["label"] < "tail 3")}
+    return frame, pd.Series(label[kind]).astype("float64" if kind == "regression" else "int8")
 
 
-def test_a_conversion_that_is_not_truthful_is_refused():
-    frame, _ = toy()
-    baseline, candidate = fit_both()
-    with pytest.raises(ValueError, match="probabilities differ by"):
-        check_parity(baseline, to_onnx_bytes(candidate, frame), frame)
+@cache
+def fit_both(kind):
+    frame, label = toy(kind)
+    task, settings = TASKS[kind], {"max_iter": 10, "random_state": 0}
+    return fit_baseline(frame, label, task), fit_candidate((frame, label), (frame, label), task, **settings)
+
+
+def expected(model, frame, task):
+    if task.kind == "regression":
+        return model.predict(frame)
+    return model.predict_proba(frame) if task.kind == "multiclass" else model.predict_proba(frame)[:, 1]
+
+
+@each_task
+def test_onnx_says_what_the_model_says_whatever_the_columns_are_called(task):
+    frame, label = toy(task.kind)
+    strange = frame.assign(**dict.fromkeys(frame.select_dtypes("str"), "never seen"))
+    for model in fit_both(task.kind):
+        onnx = to_onnx_bytes(model, frame, task)
+        inputs = onnxruntime.InferenceSession(onnx, providers=["CPUExecutionProvider"]).get_inputs()
+        assert [node.name for node in inputs] == NAMES
+        for rows in (frame, strange, frame.iloc[::-1], frame.head(1)):
+            assert predict_onnx(onnx, rows) == pytest.approx(
+                expected(model, rows, task), abs=1e-5 * max(1, label.std())
+            )
+
+
+def test_neighbouring_float32_values_go_the_way_they_went_in_training():
+    task, seconds = TASKS["binary"], (1.6e9 + 128 * (np.arange(2000) % 100)).astype("float32")
+    frame, label = pd.DataFrame({"seconds": seconds}), pd.Series(np.arange(2000) % 100 % 2)
+    model = fit_candidate((frame, label), (frame, label), task, max_iter=10)
+    assert check_parity(model, to_onnx_bytes(model, frame, task), frame, task) < 1e-6  # was 0.5
+
+
+def test_values_that_float32_cannot_tell_apart_are_no_reason_to_refuse():
+    task, frame = TASKS["regression"], toy("regression")[0]
+    label = pd.Series(1e9 + np.arange(200.0))
+    model = fit_baseline(frame, label, task)
+    assert check_parity(model, to_onnx_bytes(model, frame, task), frame, task, spread=label.std()) < 10
+
+
+@each_task
+def test_a_conversion_that_is_not_truthful_is_refused(task):
+    frame, _ = toy(task.kind)
+    baseline, candidate = fit_both(task.kind)
+    with pytest.raises(ValueError, match="predictions differ by"):
+        check_parity(baseline, to_onnx_bytes(candidate, frame, task), frame, task)
 
 
 def test_a_column_that_the_model_needs_is_named():
-    frame, _ = toy()
-    onnx = to_onnx_bytes(fit_both()[0], frame)
-    with pytest.raises(KeyError, match="carrier"):
-        predict_onnx(onnx, frame[["hour"]])
+    task = TASKS["binary"]
+    frame, _ = toy("binary")
+    onnx = to_onnx_bytes(fit_both("binary")[0], frame, task)
+    with pytest.raises(KeyError, match="größe"):
+        predict_onnx(onnx, frame.drop(columns="größe"))
+
+
+def test_two_thousand_columns_take_seconds():
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame(random.normal(size=(40, 2000)).astype("float32")).rename(columns=lambda n: f"column {n}")
+    frame = frame.assign(**{f"text {n}": np.resize(["a", "b"], 40) for n in range(20)})
+    task, label = TASKS["binary"], pd.Series(np.arange(40) % 2)
+    model = fit_baseline(frame, label, task)
+    assert check_parity(model, to_onnx_bytes(model, frame, task), frame, task) < 1e-5
 
 
 def test_bytes_do_not_depend_on_the_process():
@@ -58,4 +124,7 @@ def test_bytes_do_not_depend_on_the_process():
 
 
 if __name__ == "__main__":
-    print(*(hashlib.md5(to_onnx_bytes(model, toy()[0])).hexdigest() for model in fit_both()))
+    for each in TASKS.values():
+        print(
+            *(hashlib.md5(to_onnx_bytes(model, toy(each.kind)[0], each)).hexdigest() for model in fit_both(each.kind))
+        )

@@ -1,13 +1,14 @@
 """Read and write the files between two steps: errors name the file, and nothing is left half-written."""
 
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
 
-__all__ = ["DataError", "read_table", "replace_file", "write_json", "write_table"]
+__all__ = ["DataError", "read_table", "replace_file", "replace_folder", "write_json", "write_table"]
 
 
 class DataError(ValueError):
@@ -28,6 +29,21 @@ def replace_file(path: str | Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def replace_folder(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary folder beside `path`; put it in place of `path`, old files and all, once the block has succeeded."""
+    path = Path(path)
+    temporary = path.with_name(f".partial-{path.name}")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        shutil.rmtree(path, ignore_errors=True)
+        temporary.replace(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def read_table(path: str | Path, columns: Sequence[str] | None = None) -> pd.DataFrame:

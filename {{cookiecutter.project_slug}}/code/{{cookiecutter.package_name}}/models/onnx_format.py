@@ -1,35 +1,74 @@
 """Models as ONNX: one safe file, the same bytes for the same model, readable without scikit-learn or this package."""
 
+import json
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import pandas as pd
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
+from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
+
+from ..datasets.task import Task
 
 __all__ = ["check_parity", "predict_onnx", "to_onnx_bytes"]
 
+ROWS_AT_ONCE = 100_000  # one-hot columns of more rows than this would fill the memory
 
-def to_onnx_bytes(classifier: Pipeline, example: pd.DataFrame) -> bytes:
-    """Convert a fitted binary classifier, with one named input per column of `example`.
+
+def to_onnx_bytes(model: Pipeline, example: pd.DataFrame, task: Task) -> bytes:
+    """Convert a fitted model, with one input per column of `example` and of the same name.
 
     Parameters
     ----------
-    classifier : Pipeline
-        Fitted on the columns of `example`.
+    model : Pipeline
+        Fitted on the columns of `example`. A ColumnTransformer in it must name its columns by position.
     example : DataFrame of shape (n_rows, n_features)
         Only names and dtypes are used: numbers become float32 inputs of shape (n, 1), the rest strings.
+    task : Task
+        Kind and classes are written into the file.
     """
-    inputs = [
-        (column, (FloatTensorType if pd.api.types.is_numeric_dtype(example[column]) else StringTensorType)([None, 1]))
-        for column in example.columns
-    ]
-    options = {id(classifier): {"zipmap": False}}
-    model = to_onnx(classifier, initial_types=inputs, options=options, target_opset=18)
-    model.opset_import.sort(key=lambda opset: opset.domain)  # comes out in the order of a set
-    return model.SerializeToString()
+    _round_thresholds(model[-1])
+    kinds = [FloatTensorType if pd.api.types.is_numeric_dtype(dtype) else StringTensorType for dtype in example.dtypes]
+    inputs = [(f"c{position}", kind([None, 1])) for position, kind in enumerate(kinds)]
+    options = {id(model): {"zipmap": False}} if is_classifier(model) else None
+    converted = to_onnx(model, initial_types=inputs, options=options, target_opset=18)
+    _rename_inputs(converted.graph, dict(zip([name for name, _ in inputs], example.columns, strict=True)))
+    converted.opset_import.sort(key=lambda opset: opset.domain)  # comes out in the order of a set
+    onnx.helper.set_model_props(converted, {"task": task.kind, "classes": json.dumps(task.classes)})
+    return converted.SerializeToString()
+
+
+def _round_thresholds(trees) -> None:
+    """Round the thresholds of boosted trees down to float32, in place.
+
+    For float32 features no decision changes. The converter rounds to the nearest, which may be the value on the other
+    side: neighbouring float32 values, say seconds since 1970, would go the wrong way.
+    """
+    for predictor in np.ravel(getattr(trees, "_predictors", [])):
+        exact = predictor.nodes["num_threshold"]
+        near = exact.astype(np.float32)
+        predictor.nodes["num_threshold"] = np.where(near > exact, np.nextafter(near, np.float32(-np.inf)), near)
+
+
+def _rename_inputs(graph: onnx.GraphProto, names: dict[str, str]) -> None:
+    """Give the inputs their true names, which the converter does not accept, and keep all other names apart from them."""
+    new, taken = {"": "", **names}, set(names.values())
+
+    def rename(old: str) -> str:
+        while old not in new:
+            free = next(name for n in range(len(taken) + 1) if (name := old + "_" * n) not in taken)
+            taken.add(free)
+            new[old] = free
+        return new[old]
+
+    for node in graph.node:
+        node.input[:], node.output[:] = map(rename, node.input), map(rename, node.output)
+    for value in (*graph.input, *graph.output, *graph.initializer, *graph.value_info):
+        value.name = rename(value.name)
 
 
 def predict_onnx(model: bytes | str | Path, frame: pd.DataFrame) -> np.ndarray:
@@ -44,8 +83,8 @@ def predict_onnx(model: bytes | str | Path, frame: pd.DataFrame) -> np.ndarray:
 
     Returns
     -------
-    ndarray of shape (n_rows,)
-        Probability of the positive class.
+    ndarray of shape (n_rows,) or (n_rows, n_classes)
+        binary: probability of the second class; multiclass: probability of each class; regression: the value.
 
     Raises
     ------
@@ -55,20 +94,40 @@ def predict_onnx(model: bytes | str | Path, frame: pd.DataFrame) -> np.ndarray:
     source = model if isinstance(model, bytes) else str(model)
     session = onnxruntime.InferenceSession(source, providers=["CPUExecutionProvider"])
     kinds = {"tensor(float)": np.float32, "tensor(string)": object}
-    feed = {node.name: frame[[node.name]].to_numpy(dtype=kinds[node.type]) for node in session.get_inputs()}
-    return session.run(["probabilities"], feed)[0][:, 1]
+    output = session.get_outputs()[-1].name  # a classifier's first output is the class
+    parts = []
+    for start in range(0, max(len(frame), 1), ROWS_AT_ONCE):
+        rows = frame.iloc[start : start + ROWS_AT_ONCE]
+        feed = {node.name: rows[[node.name]].to_numpy(dtype=kinds[node.type]) for node in session.get_inputs()}
+        parts += session.run([output], feed)
+    return _pick(session.get_modelmeta().custom_metadata_map["task"], np.concatenate(parts))
 
 
-def check_parity(classifier: Pipeline, model: bytes, frame: pd.DataFrame, tolerance: float = 1e-4) -> float:
-    """Return the largest difference between the ONNX model and the classifier it came from.
+def _pick(kind: str, values: np.ndarray) -> np.ndarray:
+    """Return what callers see of a model's output of shape (n_rows, n_outputs)."""
+    return {"binary": values[:, -1], "multiclass": values, "regression": values[:, 0]}[kind]
+
+
+def check_parity(
+    model: Pipeline, converted: bytes, frame: pd.DataFrame, task: Task, spread: float = 1.0, tolerance: float = 1e-4
+) -> float:
+    """Return the largest difference between the ONNX model and the model it came from.
+
+    Parameters
+    ----------
+    spread : float
+        For regression, the standard deviation of the target: `tolerance` is in this unit.
 
     Raises
     ------
     ValueError
         The difference is above `tolerance`: the conversion is not truthful, the file must not be used.
     """
-    expected = classifier.predict_proba(frame)[:, 1]
-    difference = float(np.abs(predict_onnx(model, frame) - expected).max())
-    if not difference <= tolerance:
-        raise ValueError(f"ONNX and scikit-learn probabilities differ by {difference:.2g}, allowed is {tolerance:.2g}.")
-    return difference
+    expected = model.predict_proba(frame) if is_classifier(model) else model.predict(frame)[:, None]
+    expected = _pick(task.kind, expected)
+    # Seven digits are what float32 can say: values around 1e9 with a spread of 1 differ by more than the tolerance.
+    allowed = tolerance * spread + np.float32(1e-6) * (task.kind == "regression") * np.abs(expected).max()
+    difference = float(np.abs(predict_onnx(converted, frame) - expected).max())
+    if not difference <= allowed:
+        raise ValueError(f"ONNX and scikit-learn predictions differ by {difference:.2g}, allowed is {allowed:.2g}.")
+    return difference / spread

@@ -1,5 +1,7 @@
 """What MLflow loads for the registered model: ONNX behind `predict`, without this package and without pickle."""
 
+import json
+
 import mlflow
 import numpy as np
 import onnxruntime
@@ -7,7 +9,7 @@ import pandas as pd
 
 
 class OnnxPredictor(mlflow.pyfunc.PythonModel):
-    """Probability of the positive class."""
+    """Probability of the second class, probability of each class, or the value: as the model's task is."""
 
     def load_context(self, context):
         """Open the ONNX file that was registered with this code."""
@@ -15,11 +17,19 @@ class OnnxPredictor(mlflow.pyfunc.PythonModel):
         self.session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
 
     def predict(self, context, model_input: pd.DataFrame) -> pd.DataFrame:
-        """Return one column, `probability`, with a row per row of `model_input`."""
+        """Return a row per row of `model_input`: `probability`; or one column per class, and `prediction`; or `prediction`."""
         kinds = {"tensor(float)": np.float32, "tensor(string)": object}
-        inputs = self.session.get_inputs()
-        feed = {node.name: model_input[[node.name]].to_numpy(dtype=kinds[node.type]) for node in inputs}
-        return pd.DataFrame({"probability": self.session.run(["probabilities"], feed)[0][:, 1]})
+        feed = {
+            node.name: model_input[[node.name]].to_numpy(dtype=kinds[node.type]) for node in self.session.get_inputs()
+        }
+        values = self.session.run([self.session.get_outputs()[-1].name], feed)[0]
+        about = self.session.get_modelmeta().custom_metadata_map
+        if about["task"] == "binary":
+            return pd.DataFrame({"probability": values[:, 1]})
+        if about["task"] == "regression":
+            return pd.DataFrame({"prediction": values[:, 0]})
+        table = pd.DataFrame(values, columns=json.loads(about["classes"]))
+        return table.assign(prediction=table.columns[values.argmax(axis=1)])
 
 
 mlflow.models.set_model(OnnxPredictor())

@@ -11,12 +11,16 @@ def summarise(root: Path) -> str:
     metrics = _read(root / "reports" / "metrics.json")
     decision = _read(root / "reports" / "registration.json")
     columns = list(metrics["candidate"])
+    widths = [max(len(column), 9) + 3 for column in columns]
     lines = [
-        f"Hold-out: {metrics['holdout']['rows']:,} flights, {metrics['holdout']['late_share']:.1%} late",
-        f"  {'':10}" + "".join(f"{column:>20}" for column in columns),
+        f"Hold-out: {_describe(metrics['holdout'], _read(root / 'data' / 'interim' / 'task.json'))}",
+        f"  {'':10}" + "".join(f"{column:>{width}}" for column, width in zip(columns, widths, strict=True)),
     ]
     for model in ("trivial", "baseline", "candidate"):
-        lines.append(f"  {model:10}" + "".join(f"{metrics[model][column]:20.4f}" for column in columns))
+        values = (_number(metrics[model][column]) for column in columns)
+        lines.append(
+            f"  {model:10}" + "".join(f"{value:>{width}}" for value, width in zip(values, widths, strict=True))
+        )
     verdict = f"{decision['model']} version {decision['version']} is {decision['alias']}"
     if decision["refused"]:
         verdict += ": " + "; ".join(decision["refused"])
@@ -27,6 +31,26 @@ def summarise(root: Path) -> str:
         "  `make ui` for the runs in MLflow, `make lab` for the notebooks",
     ]
     return "\n".join(lines)
+
+
+def _describe(holdout: dict, task: dict) -> str:
+    """Say how many rows there are, and how the target is distributed in them; of many classes, the five largest."""
+    rows = f"{holdout['rows']:,} rows; "
+    if "share" not in holdout:
+        return (
+            rows
+            + f"{task['target']} {_number(holdout['mean'])} on average, standard deviation {_number(holdout['sd'])}"
+        )
+    shares = dict(zip(task["classes"], holdout["share"].values(), strict=True))
+    if len(shares) == 2:
+        shares.pop(task["classes"][0])
+    most = sorted(shares, key=shares.get, reverse=True)[:5]
+    return rows + ", ".join(f"{name} {shares[name]:.1%}" for name in most) + (", ..." if len(shares) > 5 else "")
+
+
+def _number(value: float) -> str:
+    """Return four decimals where they say something, else four digits."""
+    return f"{value:,.4f}" if value == 0 or 0.001 <= abs(value) < 1e6 else f"{value:.3e}"
 
 
 def _read(file: Path) -> dict:
