@@ -17,7 +17,7 @@ class OnnxPredictor(mlflow.pyfunc.PythonModel):
         self.session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
 
     def predict(self, context, model_input: pd.DataFrame) -> pd.DataFrame:
-        """Return a row per row of `model_input`: `probability`, or a column per class and `prediction`, or the latter."""
+        """Return a row per row of `model_input`: `probability`; or one column per class, and `prediction`; or `prediction`."""
         kinds = {"tensor(float)": np.float32, "tensor(string)": object}
         feed = {
             node.name: model_input[[node.name]].to_numpy(dtype=kinds[node.type]) for node in self.session.get_inputs()

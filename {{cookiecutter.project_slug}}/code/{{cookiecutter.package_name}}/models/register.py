@@ -16,7 +16,7 @@ import mlflow
 import pandas as pd
 from mlflow.exceptions import MlflowException
 
-from ..datasets.task import Task, split_columns
+from ..datasets.task import Task
 from . import predictor
 from .evaluate import PRIMARY, score
 

@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 
 from ..datasets.tables import DataError
-from ..datasets.task import Task, split_columns
+from ..datasets.task import Task
 from .columns import ONE_HOT, encode_columns
 
 # %% ../../../notebooks/50_train.ipynb #check-label
