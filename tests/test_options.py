@@ -7,6 +7,7 @@ import tomllib
 
 import nbformat
 import pytest
+from conftest import TEMPLATE
 from ruamel.yaml import YAML
 
 HOSTILE = {
@@ -15,6 +16,7 @@ HOSTILE = {
     "description": "He said: \"no\", \\ 'x'\n\tindented \"\"\" ''' # % $HOME `ls` <b>&amp;</b> 🐢",
     "author_name": 'O\'Neil "Ü" \\n\nand others',
 }
+OWN = {"data": "own", "data_path": str(TEMPLATE / "README.md"), "target": "y"}  # that it is no table is found out later
 OPTIONS = {
     "default": {},
     "hostile": HOSTILE,
@@ -22,37 +24,64 @@ OPTIONS = {
     "short names": {"project_slug": "z", "package_name": "z"},
     "bsd": {"license": "BSD-3-Clause"},
     "proprietary": {"license": "Proprietary"},
+    "own data": OWN,
+    "own data, hostile": OWN | HOSTILE | {"target": "Güte \"x\" 'y' \\", "time_column": "Wann? \\n"},
+    "own data at a URL": OWN | {"data_path": "https://example.com/a.csv", "remote": "s3"},
+    "remote gcs": {"remote": "gcs"},
+    "remote azure": {"remote": "azure"},
+    "remote ssh": {"remote": "ssh"},
     "python 3.12": {"python_version": "3.12"},
     "python 3.13": {"python_version": "3.13"},
 }
 FILES = """
 .devcontainer/devcontainer.json .dvc/.gitignore .dvc/config .dvcignore .gitattributes .github/workflows/ci.yaml
-.gitignore .pre-commit-config.yaml LICENSE Makefile README.md dvc.yaml params.yaml pyproject.toml
-code/PACKAGE/__init__.py
-code/PACKAGE/datasets/__init__.py code/PACKAGE/datasets/clean.py code/PACKAGE/datasets/ingest.py
-code/PACKAGE/datasets/tables.py code/PACKAGE/datasets/validate.py
-code/PACKAGE/features/__init__.py code/PACKAGE/features/build.py
-code/PACKAGE/models/__init__.py code/PACKAGE/models/evaluate.py code/PACKAGE/models/onnx_format.py
-code/PACKAGE/models/predictor.py code/PACKAGE/models/register.py code/PACKAGE/models/train.py
-code/PACKAGE/pipeline/__init__.py code/PACKAGE/pipeline/__main__.py code/PACKAGE/pipeline/callers.py
-code/PACKAGE/pipeline/checks.py code/PACKAGE/pipeline/parallel.py code/PACKAGE/pipeline/warm/__init__.py
-code/PACKAGE/pipeline/warm/client.py code/PACKAGE/pipeline/warm/engine.py code/PACKAGE/pipeline/warm/kernel.py
-code/PACKAGE/pipeline/warm/server.py code/PACKAGE/pipeline/warm/step.py
-code/PACKAGE/pipeline/execute.py code/PACKAGE/pipeline/lineage.py code/PACKAGE/pipeline/parameters.py code/PACKAGE/pipeline/project.py
-code/PACKAGE/pipeline/report.html.j2 code/PACKAGE/pipeline/report.py code/PACKAGE/pipeline/run.py code/PACKAGE/pipeline/runs.py
+.gitignore .pre-commit-config.yaml LICENSE Makefile README.md code/PACKAGE/__init__.py
+code/PACKAGE/datasets/__init__.py code/PACKAGE/datasets/clean.py code/PACKAGE/datasets/conform.py
+code/PACKAGE/datasets/ingest.py code/PACKAGE/datasets/labels.py code/PACKAGE/datasets/origin.py
+code/PACKAGE/datasets/parsing/__init__.py code/PACKAGE/datasets/parsing/dates.py
+code/PACKAGE/datasets/parsing/numbers.py code/PACKAGE/datasets/parsing/texts.py code/PACKAGE/datasets/privacy.py
+code/PACKAGE/datasets/profile.py code/PACKAGE/datasets/schema.py code/PACKAGE/datasets/skew/__init__.py
+code/PACKAGE/datasets/skew/baseline.py code/PACKAGE/datasets/skew/correlation.py code/PACKAGE/datasets/skew/judge.py
+code/PACKAGE/datasets/skew/moves.py code/PACKAGE/datasets/split.py code/PACKAGE/datasets/tables.py
+code/PACKAGE/datasets/task.py code/PACKAGE/datasets/validate.py code/PACKAGE/datasets/wrangling.py
+code/PACKAGE/features/__init__.py code/PACKAGE/features/build.py code/PACKAGE/models/__init__.py
+code/PACKAGE/models/columns.py code/PACKAGE/models/evaluate.py code/PACKAGE/models/onnx_format.py
+code/PACKAGE/models/pictures.py code/PACKAGE/models/predictor.py code/PACKAGE/models/register.py
+code/PACKAGE/models/train.py code/PACKAGE/pipeline/__init__.py code/PACKAGE/pipeline/__main__.py
+code/PACKAGE/pipeline/callers.py code/PACKAGE/pipeline/catalog/__init__.py code/PACKAGE/pipeline/catalog/diagram.py
+code/PACKAGE/pipeline/catalog/graph.py code/PACKAGE/pipeline/catalog/markdown.py
+code/PACKAGE/pipeline/catalog/meaning.py code/PACKAGE/pipeline/catalog/pages.py
+code/PACKAGE/pipeline/catalog/tables.py code/PACKAGE/pipeline/catalog/write.py code/PACKAGE/pipeline/checks.py
+code/PACKAGE/pipeline/events.py code/PACKAGE/pipeline/execute.py code/PACKAGE/pipeline/guard.py
+code/PACKAGE/pipeline/leaks.py code/PACKAGE/pipeline/lineage.py code/PACKAGE/pipeline/parallel.py
+code/PACKAGE/pipeline/parameters.py code/PACKAGE/pipeline/project.py code/PACKAGE/pipeline/report.html.j2
+code/PACKAGE/pipeline/report.py code/PACKAGE/pipeline/run.py code/PACKAGE/pipeline/runs.py
 code/PACKAGE/pipeline/stage.py code/PACKAGE/pipeline/summary.py code/PACKAGE/pipeline/tracking.py
-data/README.md data/interim/.gitkeep data/processed/.gitkeep data/raw/.gitkeep
-docs/data/flights.md docs/solution_architecture.md
-environments/README.md environments/conda.yaml
-environments/constraints-3.11.txt environments/constraints-3.12.txt environments/constraints-3.13.txt
-models/.gitkeep
+code/PACKAGE/pipeline/warm/__init__.py code/PACKAGE/pipeline/warm/client.py code/PACKAGE/pipeline/warm/engine.py
+code/PACKAGE/pipeline/warm/kernel.py code/PACKAGE/pipeline/warm/server.py code/PACKAGE/pipeline/warm/step.py
+data/README.md data/interim/.gitkeep data/processed/.gitkeep data/raw/.gitkeep docs/governance.md
+docs/solution_architecture.md docs/versioning.md dvc.yaml environments/README.md environments/conda.yaml
+environments/constraints-3.11.txt environments/constraints-3.12.txt environments/constraints-3.13.txt models/.gitkeep
 notebooks/10_ingest.ipynb notebooks/20_validate.ipynb notebooks/30_clean.ipynb notebooks/40_features.ipynb
-notebooks/50_train.ipynb notebooks/60_evaluate.ipynb notebooks/70_register.ipynb
-reports/.gitkeep
-tests/conftest.py tests/data_validation/test_data.py tests/integration/test_engine.py
-tests/integration/test_step.py tests/model/test_candidate.py
+notebooks/50_train.ipynb notebooks/60_evaluate.ipynb notebooks/70_register.ipynb params.yaml pyproject.toml
+reports/.gitkeep tests/conftest.py tests/data_validation/test_data.py tests/data_validation/test_raw.py
+tests/integration/test_engine.py tests/integration/test_step.py tests/model/test_model.py tests/unit/test_catalog.py
+tests/unit/test_events.py tests/unit/test_guard.py tests/unit/test_labels.py tests/unit/test_models.py
 tests/unit/test_normalise.py tests/unit/test_onnx_format.py tests/unit/test_parallel.py tests/unit/test_parameters.py
-tests/unit/test_tables.py tests/unit/test_wiring.py
+tests/unit/test_parse.py tests/unit/test_privacy.py tests/unit/test_skew.py tests/unit/test_split.py
+tests/unit/test_tables.py tests/unit/test_wiring.py tests/unit/test_wrangling.py
+"""
+FILES_OF_FLIGHTS = """
+code/PACKAGE/datasets/arrivals.py data/schema.yaml tests/model/test_candidate.py tests/unit/test_arrivals.py
+"""
+FILES_OF_OWN_DATA = """
+code/PACKAGE/datasets/infer.py code/PACKAGE/datasets/leakage.py code/PACKAGE/datasets/pii.py
+code/PACKAGE/datasets/reading/__init__.py code/PACKAGE/datasets/reading/columns.py
+code/PACKAGE/datasets/reading/database.py code/PACKAGE/datasets/reading/delimited.py
+code/PACKAGE/datasets/reading/locations.py code/PACKAGE/datasets/reading/sources.py
+code/PACKAGE/datasets/reading/text_encoding.py code/PACKAGE/datasets/reading/typed_files.py
+code/PACKAGE/datasets/reading/unpack.py code/PACKAGE/datasets/target.py docs/your_data.md notebooks/15_schema.ipynb
+tests/unit/test_pii.py tests/unit/test_sources.py
 """
 
 
@@ -65,7 +94,8 @@ def test_exactly_these_files_come_out(bake, answers):
     project = bake(**answers)
     slug = answers.get("project_slug", "flight-delays")
     package = answers.get("package_name", slug.replace("-", "_"))
-    assert project.files() == set(FILES.replace("PACKAGE", package).split())
+    files = FILES + (FILES_OF_OWN_DATA if answers.get("data") == "own" else FILES_OF_FLIGHTS)
+    assert project.files() == set(files.replace("PACKAGE", package).split())
 
 
 def test_every_file_is_what_its_name_says_and_no_braces_are_left(bake, answers):
@@ -130,10 +160,13 @@ def test_names_follow_from_the_project_name(bake):
     assert (project.path / "code" / "grosse_gewicht").is_dir()
 
 
-def test_jupyter_and_pipeline_start_from_the_same_parameters(bake):
-    project = bake()
+@pytest.mark.parametrize("data", [{}, OPTIONS["own data, hostile"], OPTIONS["own data at a URL"]])
+def test_jupyter_and_pipeline_start_from_the_same_parameters(bake, data):
+    project = bake(**data)
     sections = YAML(typ="safe").load(project.read("params.yaml"))
     for notebook in sorted((project.path / "notebooks").glob("*.ipynb")):
         [cell] = [c for c in nbformat.read(notebook, as_version=4).cells if "parameters" in c.metadata.get("tags", [])]
         defaults = {line.targets[0].id: ast.literal_eval(line.value) for line in ast.parse(cell.source).body}
-        assert defaults == sections[notebook.stem.split("_")[1]], notebook.name
+        section = sections[notebook.stem.split("_")[1]]
+        section.pop("baseline_features", None)  # names columns: 50_train serves any data, so its default is all of them
+        assert {name: defaults[name] for name in section} == section, notebook.name

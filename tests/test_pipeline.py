@@ -5,7 +5,7 @@ import re
 
 import nbformat
 import pytest
-from conftest import NOTHING_TO_DO, Project, hashes, output_files, script, steps_run, tracked
+from conftest import NOTHING_TO_DO, Project, hashes, output_files, steps_run, tracked
 
 pytestmark = pytest.mark.slow
 

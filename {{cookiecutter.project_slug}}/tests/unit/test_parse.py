@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from {{ cookiecutter.package_name }}.datasets.parsing.dates import parse_dates
 from {{ cookiecutter.package_name }}.datasets.parsing.numbers import (
     drop_placeholders,
     looks_like_code,
     parse_booleans,
-    parse_dates,
     parse_numbers,
 )
 

@@ -8,7 +8,6 @@ import pytest
 from {{ cookiecutter.package_name }}.datasets.clean import KNOWN_AFTERWARDS
 from {{ cookiecutter.package_name }}.datasets.schema import read_schema
 from {{ cookiecutter.package_name }}.datasets.tables import read_table
-from {{ cookiecutter.package_name }}.datasets.validate import SCHEMAS, check_table
 from {{ cookiecutter.package_name }}.features.build import LABEL
 
 SPLITS = ("train", "validation", "holdout")
@@ -22,11 +21,6 @@ def table(root):
         return read_table(root / path)
 
     return load
-
-
-@pytest.mark.parametrize("name", SCHEMAS)
-def test_raw_table_keeps_its_schema(table, name):
-    check_table(table(f"data/raw/{name}.parquet"), SCHEMAS[name], name)
 
 
 @pytest.mark.parametrize("path", ["interim/flights", *(f"processed/{split}" for split in SPLITS)])

@@ -7,7 +7,6 @@ import pytest
 
 from {{ cookiecutter.package_name }}.datasets.schema import read_schema
 from {{ cookiecutter.package_name }}.datasets.tables import read_table
-from {{ cookiecutter.package_name }}.datasets.validate import check_table
 
 SPLITS = ("train", "validation", "holdout")
 
@@ -26,10 +25,6 @@ def load(root):
 def table(root, load):
     load("data/interim/task.json")
     return read_schema(root / "data/schema.yaml")["table"]
-
-
-def test_raw_table_keeps_its_schema(load, table):
-    check_table(load("data/raw/table.parquet"), table, "data/raw/table.parquet")
 
 
 @pytest.mark.parametrize("path", ["interim/table", *(f"processed/{split}" for split in SPLITS)])

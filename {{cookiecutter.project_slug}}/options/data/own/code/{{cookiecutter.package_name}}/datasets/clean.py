@@ -48,15 +48,13 @@ def split_rows(
 
     Parameters
     ----------
-    target : Series of shape (n_rows,)
-        Classes are spread evenly when neither `time` nor `group` is given; pass a constant for regression.
-    time, group : Series of shape (n_rows,) or None
-        `time` wins over `group`.
+    target, time, group : Series of shape (n_rows,) or None
+        Time wins over group, group over the values of the target, which are spread evenly; pass a constant for regression.
     shares : (float, float)
         Of validation and hold-out.
     """
     if time is not None:
-        position = time.rank(method="min", pct=False).sub(0.5) / len(time)
+        position = time.rank(method="min").sub(0.5) / len(time)
     elif group is not None:
         shuffled = pd.Series(group.unique()).sample(frac=1, random_state=seed)
         sizes = group.value_counts().reindex(shuffled).cumsum()

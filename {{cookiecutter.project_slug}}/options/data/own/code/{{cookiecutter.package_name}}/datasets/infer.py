@@ -7,6 +7,7 @@ __all__ = ['ID_NAME', 'infer_type', 'find_useless', 'is_identifier', 'infer_tabl
 
 # %% ../../../notebooks/15_schema.ipynb #imports
 import re
+from dataclasses import replace
 
 import pandas as pd
 
@@ -84,8 +85,6 @@ def infer_table(raw: pd.DataFrame, target: str, time_column: str = "") -> Table:
     ----------
     raw : DataFrame of shape (n_rows, n_columns)
         As ingested; numbers and dates may be text.
-    target, time_column : str
-        Names of columns; `time_column` may be empty.
 
     Raises
     ------
@@ -100,10 +99,8 @@ def infer_table(raw: pd.DataFrame, target: str, time_column: str = "") -> Table:
     pii = find_pii(frame.drop(columns=[target, time_column], errors="ignore"))
     for name, column in columns.items():
         role, why = roles.get(name, ("feature", ""))
-        personal = (
-            {"pii": True, "mask": "drop", "why": why or f"personal: {pii[name]}"} if name in pii else {"why": why}
-        )
-        columns[name] = Column(name, column.type, role, missing_values=column.missing_values, **personal)
+        why = why or (f"personal: {pii[name]}" if name in pii else "")
+        columns[name] = replace(column, role=role, why=why, pii=name in pii)
     return Table("table", columns, description="One row per example", owner="data engineering")
 
 # %% ../../../notebooks/15_schema.ipynb #find-roles

@@ -1,0 +1,38 @@
+"""The raw tables in this checkout keep their schema, and move as the report says. Skipped until the pipeline (or `dvc pull`) has brought them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from {{ cookiecutter.package_name }}.datasets.schema import read_schema
+from {{ cookiecutter.package_name }}.datasets.tables import read_table
+from {{ cookiecutter.package_name }}.datasets.validate import check_table, judge_table
+from {{ cookiecutter.package_name }}.pipeline.parameters import step_parameters
+
+ROOT = Path(__file__).resolve().parents[2]
+SCHEMA = read_schema(ROOT / "data/schema.yaml") if (ROOT / "data/schema.yaml").is_file() else {}
+
+
+def bring(path):
+    if not (ROOT / path).is_file():
+        pytest.skip(f"no {path}: run `make pipeline` or `dvc pull`")
+    return ROOT / path
+
+
+@pytest.mark.parametrize("name", SCHEMA)
+def test_raw_table_keeps_its_schema(name):
+    path = f"data/raw/{name}.parquet"
+    check_table(read_table(bring(path)), SCHEMA[name], path)
+
+
+@pytest.mark.parametrize("name", SCHEMA)
+def test_report_says_how_the_table_has_moved(name):
+    report = json.loads(bring("reports/validation.json").read_text(encoding="utf-8"))
+    baseline = json.loads(bring("data/baseline.json").read_text(encoding="utf-8"))
+    frame = check_table(read_table(bring(f"data/raw/{name}.parquet")), SCHEMA[name], name)
+    parameters = step_parameters(ROOT / "params.yaml", "validate")
+    limits = {limit: value for limit, value in parameters.items() if limit.startswith("max_")}
+    found = judge_table(frame, SCHEMA[name], baseline[name], limits)
+    assert [finding for finding in report["findings"] if finding["table"] == name] == found
+    assert report["value_skew"] == bool(report["findings"])
