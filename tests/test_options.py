@@ -130,10 +130,15 @@ def test_names_follow_from_the_project_name(bake):
     assert (project.path / "code" / "grosse_gewicht").is_dir()
 
 
+# The common notebooks know no data: by default all features, and the project's name. Only params.yaml may say more.
+OF_THE_DATA = {"baseline_features": [], "model_name": ""}
+
+
 def test_jupyter_and_pipeline_start_from_the_same_parameters(bake):
     project = bake()
     sections = YAML(typ="safe").load(project.read("params.yaml"))
     for notebook in sorted((project.path / "notebooks").glob("*.ipynb")):
         [cell] = [c for c in nbformat.read(notebook, as_version=4).cells if "parameters" in c.metadata.get("tags", [])]
         defaults = {line.targets[0].id: ast.literal_eval(line.value) for line in ast.parse(cell.source).body}
-        assert defaults == sections[notebook.stem.split("_")[1]], notebook.name
+        given = sections[notebook.stem.split("_")[1]]
+        assert defaults == given | {name: OF_THE_DATA[name] for name in OF_THE_DATA.keys() & given}, notebook.name
