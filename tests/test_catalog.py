@@ -42,7 +42,7 @@ def test_lineage_names_each_step_and_ends_in_the_version_of_the_model(project):
     for step in ("ingest", "validate", "clean", "features", "train", "evaluate", "register"):
         assert f'(["{step}"])' in diagram
     decision = json.loads(project.read("reports/registration.json"))
-    assert f"late-arrival version {decision['version']}<br>{decision['alias']}" in diagram
+    assert f"flight-delays version {decision['version']}<br>{decision['alias']}" in diagram
 
 
 def test_another_model_makes_the_catalog_stale_until_it_is_written(project):

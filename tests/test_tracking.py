@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 
 def champions(project: Project) -> dict[str, str]:
-    code = "import json; print(json.dumps(dict(mlflow.MlflowClient().get_registered_model('late-arrival').aliases)))"
+    code = "import json; print(json.dumps(dict(mlflow.MlflowClient().get_registered_model('flight-delays').aliases)))"
     return {alias: str(version) for alias, version in json.loads(tracked(project, code)).items()}
 
 
@@ -48,7 +48,7 @@ def test_a_worse_model_is_registered_but_not_champion(project):
         "import pandas as pd;"
         "from flight_delays.models.onnx_format import predict_onnx;"
         "rows = pd.read_parquet('data/processed/holdout.parquet').head(50);"
-        "model = mlflow.pyfunc.load_model('models:/late-arrival@challenger');"
+        "model = mlflow.pyfunc.load_model('models:/flight-delays@challenger');"
         "same = model.predict(rows[model.metadata.get_input_schema().input_names()])['probability'].to_numpy();"
         "print(abs(same - predict_onnx('models/candidate.onnx', rows)).max())"
     )
