@@ -90,18 +90,27 @@ def interleaved(rounds: int, tasks: dict[str, Callable[[], object]], before: Cal
     return seconds, returned
 
 
-def ratio(above: list[float], below: list[float]) -> float:
-    """Return the ratio of the medians."""
-    return statistics.median(above) / statistics.median(below)
-
-
-def row(measure: str, goal: str, reached: bool | None, result: str, *figures: tuple[str, list[float]]) -> dict:
-    """Return a row of the table; `figures` are seconds by task."""
+def row(measure: str, goal: str, found: float | str, *figures: tuple[str, list[float]]) -> dict:
+    """Return a row of the table. The goal is `>= 4`, `<= 1.3`, the word to find, or `report`; figures are seconds."""
+    reached = None
+    if isinstance(found, str):
+        reached, result = found == goal, found
+    else:
+        result = f"{found:.2f}"
+        if goal != "report":
+            sign, limit = goal.split()
+            reached = found >= float(limit) if sign == ">=" else found <= float(limit)
     detail = "; ".join(
         f"{name} {statistics.median(all_):.2f} s ({min(all_):.2f}-{max(all_):.2f})" for name, all_ in figures
     )
     print(f"{measure}: {result} (goal {goal}) {detail}", flush=True)
     return {"measure": measure, "goal": goal, "result": result, "reached": reached, "detail": detail}
+
+
+def compare(measure: str, goal: str, seconds: dict[str, list[float]], above: str, below: str) -> dict:
+    """Return a row for the ratio of two tasks' medians."""
+    found = statistics.median(seconds[above]) / statistics.median(seconds[below])
+    return row(measure, goal, found, (above, seconds[above]), (below, seconds[below]))
 
 
 def prepare() -> None:
@@ -160,18 +169,8 @@ def set_parameters(project: Path, changes: dict[str, str]) -> None:
 def forget(project: Path) -> None:
     """Leave nothing of an earlier run, and no warm process."""
     run("python", "-m", "flight_delays.pipeline", "stop", cwd=project)
-    run(
-        "git",
-        "clean",
-        "--quiet",
-        "--force",
-        "-d",
-        "-x",
-        "--exclude=.venv",
-        "--exclude=build",
-        "--exclude=*.egg-info",
-        cwd=project,
-    )
+    kept = ("--exclude=.venv", "--exclude=build", "--exclude=*.egg-info")
+    run("git", "clean", "--quiet", "--force", "-d", "-x", *kept, cwd=project)
     run("git", "checkout", "--quiet", "dvc.lock", cwd=project, check=False)
     run("nbdev-export", cwd=project)
 
@@ -193,31 +192,19 @@ def pipelines(rounds: int, data: str, changes: dict[str, str]) -> list[dict]:
     if not changes:
         del tasks["stock with pages"]
     seconds, _ = interleaved(rounds, tasks, before=lambda name: name == "ours, warm" or forget(places[name]))
-    limit, ours, warm, other = (seconds[name] for name in list(places)[:4])
-    to_limit, to_stock = ratio(ours, limit), ratio(other, ours)
-    rows = [
-        row(
-            f"cold pipeline, {data} / same cells in one Python process", "report" if changes else "<= 1.3",
-            None if changes else to_limit <= 1.3, f"{to_limit:.2f}", ("ours", ours), ("one process", limit),
-        ),
-        row(
-            f"stock DVC + papermill command lines / ours, {data}", ">= 4" if changes else "report",
-            to_stock >= 4 if changes else None, f"{to_stock:.2f}", ("stock", other), ("ours", ours),
-        ),
-        row(
-            f"the same, and the warm process is there already, {data}", "report",
-            None, f"{ratio(other, warm):.2f}", ("stock", other), ("ours", warm),
-        ),
-    ]  # fmt: skip
-    if changes:
-        with_pages = seconds["stock with pages"]
-        rows.append(
-            row(
-                f"the same, and the stock commands write the pages too (`jupyter nbconvert`), {data}", "report",
-                None, f"{ratio(with_pages, warm):.2f}", ("stock", with_pages), ("ours", warm),
-            )
-        )  # fmt: skip
-    return rows
+    to_limit, to_stock = ("report", ">= 4") if changes else ("<= 1.3", "report")
+    pages = "the same, and the stock commands write the pages too (`jupyter nbconvert`)"
+    wanted = [
+        ("cold pipeline", " / same cells in one Python process", to_limit, "ours", "one process"),
+        ("stock DVC + papermill command lines / ours", "", to_stock, "stock", "ours"),
+        ("the same, and the warm process is there already", "", "report", "stock", "ours, warm"),
+        (pages, "", "report", "stock with pages", "ours, warm"),
+    ]
+    return [
+        compare(f"{measure}, {data}{rest}", goal, seconds, above, below)
+        for measure, rest, goal, above, below in wanted
+        if above in seconds
+    ]
 
 
 def nothing_to_do(rounds: int) -> dict:
@@ -225,8 +212,7 @@ def nothing_to_do(rounds: int) -> dict:
     set_parameters(PROJECT, {})
     run("dvc", "repro")
     seconds, _ = interleaved(rounds * 2, {"repro": lambda: run("dvc", "repro"), "status": lambda: run("dvc", "status")})
-    found = ratio(seconds["repro"], seconds["status"])
-    return row("second `dvc repro` / `dvc status`", "<= 1.2", found <= 1.2, f"{found:.2f}", *seconds.items())
+    return compare("second `dvc repro` / `dvc status`", "<= 1.2", seconds, "repro", "status")
 
 
 def one_parameter(rounds: int) -> dict:
@@ -239,10 +225,8 @@ def one_parameter(rounds: int) -> dict:
     )
     cells = [sum(map(float, re.findall(r"its cells ([\d.]+) s", text))) for text in printed["wall"]]
     found = statistics.median(wall / own for wall, own in zip(seconds["wall"], cells, strict=True))
-    return row(
-        "one hyperparameter changed: wall / own cell time of the changed steps", "<= 1.5",
-        found <= 1.5, f"{found:.2f}", ("wall", seconds["wall"]), ("cells", cells),
-    )  # fmt: skip
+    measure = "one hyperparameter changed: wall / own cell time of the changed steps"
+    return row(measure, "<= 1.5", found, ("wall", seconds["wall"]), ("cells", cells))
 
 
 def two_clones() -> dict:
@@ -255,10 +239,8 @@ def two_clones() -> dict:
         run("dvc", "repro", "--force", "--no-run-cache", cwd=project)
         locks.append((project / "dvc.lock").read_bytes())
         run("python", "-m", "flight_delays.pipeline", "stop", cwd=project)
-    same = locks[0] == locks[1]
-    return row(
-        "forced runs in two clones in two folders: dvc.lock byte-identical", "yes", same, "yes" if same else "no"
-    )
+    same = "yes" if locks[0] == locks[1] else "no"
+    return row("forced runs in two clones in two folders: dvc.lock byte-identical", "yes", same)
 
 
 def bake(rounds: int, ccds: str) -> dict:
@@ -266,20 +248,14 @@ def bake(rounds: int, ccds: str) -> dict:
     measure, goal = "bake / `ccds` bake", "<= 1.0"
     other = BUILD / "ccds"
     run(sys.executable, "-m", "venv", str(other))
-    run(
-        str(other / "bin" / "pip"),
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "cookiecutter-data-science",
-        "cookiecutter",
-    )
+    packages = ("cookiecutter-data-science", "cookiecutter")
+    run(str(other / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check", *packages)
     if not Path(ccds).is_dir():
         local = BUILD / "ccds-template"
         run("git", "clone", "--quiet", ccds, str(local), check=False)
         ccds = str(local)
     if not Path(ccds, "ccds.json").is_file():
-        return row(measure, goal, None, "not run: its template was not reached")
+        return row(measure, goal, "not run: its template was not reached") | {"reached": None}
     arguments = ("--no-input", "--output-dir", str(BUILD / "baked"))
     # Both commands run in the same environment.
     tasks = {
@@ -287,8 +263,7 @@ def bake(rounds: int, ccds: str) -> dict:
         "ccds": lambda: run(str(other / "bin" / "ccds"), ccds, *arguments),
     }
     seconds, _ = interleaved(rounds * 2, tasks, before=lambda _: shutil.rmtree(BUILD / "baked", ignore_errors=True))
-    found = ratio(seconds["ours"], seconds["ccds"])
-    return row(measure, goal, found <= 1, f"{found:.2f}", *seconds.items())
+    return compare(measure, goal, seconds, "ours", "ccds")
 
 
 def ten_times(rounds: int) -> list[dict]:
@@ -315,13 +290,11 @@ def ten_times(rounds: int) -> list[dict]:
         run("python", "-m", "flight_delays.pipeline", "run", str(notebooks[-1]), cwd=project)
     seconds, printed = interleaved(rounds, tasks)
     peaks = {name: [max(map(float, re.findall(r"([\d]+) MB", text))) for text in printed[name]] for name in tasks}
-    wall, memory = ratio(seconds["x10"], seconds["x1"]), ratio(peaks["x10"], peaks["x1"])
-    detail = ", ".join(f"{name} {statistics.median(all_):.0f} MB" for name, all_ in peaks.items())
-    rows = [row("rows x10: wall", "<= 10", wall <= 10, f"{wall:.2f}", *seconds.items())]
-    rows.append(
-        row("rows x10: peak memory of the largest step", "<= 6", memory <= 6, f"{memory:.2f}") | {"detail": detail}
-    )
-    return rows
+    megabytes = ", ".join(f"{name} {statistics.median(all_):.0f} MB" for name, all_ in peaks.items())
+    return [
+        compare("rows x10: wall", "<= 10", seconds, "x10", "x1"),
+        compare("rows x10: peak memory of the largest step", "<= 6", peaks, "x10", "x1") | {"detail": megabytes},
+    ]
 
 
 def write(rows: list[dict], rounds: int, resumed: bool) -> None:

@@ -85,6 +85,12 @@ def script(project: Project, code: str) -> str:
     return project.run("python", "-c", code).stdout
 
 
+def tracked(project: Project, code: str) -> str:
+    """Run Python code that asks the project's MLflow."""
+    connect = "import mlflow; from flight_delays.pipeline.tracking import connect_mlflow; connect_mlflow()"
+    return script(project, f"{connect}; {code}")
+
+
 def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
     """Wait until `condition` holds; what it raises in the meantime is not yet an error."""
     end = time.monotonic() + seconds
@@ -115,7 +121,8 @@ def installed(tmp_path_factory) -> Project:
     project = bake_into(tmp_path_factory.mktemp("with a space"))
     project.run("make", "setup")
     project.commit("As generated")
-    return project
+    yield project
+    project.run("python", "-m", "flight_delays.pipeline", "stop")
 
 
 @pytest.fixture(scope="session")

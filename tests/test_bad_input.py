@@ -5,7 +5,7 @@ import signal
 import socket
 
 import pytest
-from conftest import NOTHING_TO_DO, Project, hashes, script, steps_run, wait_for
+from conftest import NOTHING_TO_DO, Project, hashes, script, steps_run, tracked, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -114,11 +114,8 @@ def test_interrupted_step_puts_the_last_good_outputs_back(project):
     for path, content in good.items():
         assert (project.path / path).read_bytes() == content, path
     assert not list(project.path.glob("*/.partial-*"))
-    code = (
-        "import mlflow; from flight_delays.pipeline.tracking import connect_mlflow; connect_mlflow();"
-        "print(*mlflow.search_runs(filter_string=\"params.max_iter = '41'\")['status'])"
-    )
-    assert script(project, code).split() == ["KILLED"]
+    code = "print(*mlflow.search_runs(filter_string=\"params.max_iter = '41'\")['status'])"
+    assert tracked(project, code).split() == ["KILLED"]
     left = project.run("git", "status", "--porcelain", "--ignored", "notebooks").stdout
     assert left == "", "sockets or caches of the kernel"
 

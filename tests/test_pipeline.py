@@ -5,7 +5,7 @@ import re
 
 import nbformat
 import pytest
-from conftest import NOTHING_TO_DO, Project, hashes, script, steps_run
+from conftest import NOTHING_TO_DO, Project, hashes, steps_run, tracked
 
 pytestmark = pytest.mark.slow
 
@@ -69,11 +69,10 @@ def test_experiment_in_a_copy_is_tracked_with_the_project(project):
     project.run("dvc", "exp", "run", "--temp", "--set-param", "train.max_iter=25", "--name", "few-trees")
     assert "few-trees" in project.run("dvc", "exp", "show", "--csv").stdout
     code = (
-        "import mlflow; from flight_delays.pipeline.tracking import connect_mlflow; connect_mlflow();"
         "runs = mlflow.search_runs(filter_string=\"tags.`dvc.experiment` = 'few-trees'\");"
         "print(*runs['params.max_iter'].dropna())"
     )
-    assert script(project, code).split() == ["25"], "the experiment's run went elsewhere"
+    assert tracked(project, code).split() == ["25"], "the experiment's run went elsewhere"
     project.run("dvc", "exp", "remove", "few-trees")
 
 

@@ -8,17 +8,14 @@ import socket
 import urllib.request
 
 import pytest
-from conftest import NOTHING_TO_DO, Project, hashes, script, wait_for
+from conftest import NOTHING_TO_DO, Project, hashes, tracked, wait_for
 
 pytestmark = pytest.mark.slow
 
 
 def champions(project: Project) -> dict[str, str]:
-    code = (
-        "import json, mlflow; from flight_delays.pipeline.tracking import connect_mlflow; connect_mlflow();"
-        "print(json.dumps(dict(mlflow.MlflowClient().get_registered_model('late-arrival').aliases)))"
-    )
-    return {alias: str(version) for alias, version in json.loads(script(project, code)).items()}
+    code = "import json; print(json.dumps(dict(mlflow.MlflowClient().get_registered_model('late-arrival').aliases)))"
+    return {alias: str(version) for alias, version in json.loads(tracked(project, code)).items()}
 
 
 def test_runs_carry_their_code_and_data_and_data_leads_back_to_them(project):
@@ -48,14 +45,14 @@ def test_a_worse_model_is_registered_but_not_champion(project):
     assert aliases["champion"] == before["champion"]
     assert aliases["challenger"] == str(decision["version"]) != before["champion"]
     code = (
-        "import mlflow, pandas as pd; from flight_delays.pipeline.tracking import connect_mlflow; connect_mlflow();"
+        "import pandas as pd;"
         "from flight_delays.models.onnx_format import predict_onnx;"
         "rows = pd.read_parquet('data/processed/holdout.parquet').head(50);"
         "model = mlflow.pyfunc.load_model('models:/late-arrival@challenger');"
         "same = model.predict(rows[model.metadata.get_input_schema().input_names()])['probability'].to_numpy();"
         "print(abs(same - predict_onnx('models/candidate.onnx', rows)).max())"
     )
-    assert float(script(project, code)) == 0.0
+    assert float(tracked(project, code)) == 0.0
 
 
 def test_server_by_environment_variable(project, tmp_path):

@@ -44,10 +44,10 @@ CELLS = {
     "shell": "!echo shell",
     "shell result": "lines = !echo one; echo two\nlines",
     "help": "len?",
-    # A kernel's thread reads these from a pipe; what it reads after the cell's end is lost, hence the sleep.
+    # A kernel's thread reads these from a pipe when it can; after the cell's end they are lost. Hence the sleeps.
     "system": "import os, time\nos.system('echo system'); time.sleep(0.5)",
     "file descriptor": "os.write(2, b'raw\\n'); time.sleep(0.5)",
-    "subprocess": "import subprocess\nprint(subprocess.run(['echo', 'sub']).returncode); time.sleep(0.5)",
+    "subprocess": "import subprocess\ncode = subprocess.run(['echo', 'sub']).returncode; time.sleep(0.5)\nprint(code)",
     "C code": "import ctypes\nlibrary = ctypes.CDLL(None)\nlibrary.printf(b'from C\\n'); library.fflush(None); time.sleep(0.5)",
     "thread": "import threading\nthread = threading.Thread(target=print, args=['thread'])\nthread.start(); thread.join()",
     "forked child": "import multiprocessing\nchild = multiprocessing.get_context('fork').Process(target=print, args=['child'])\n"
@@ -74,11 +74,16 @@ CELLS = {
 }  # fmt: skip
 
 
+def call(notebook, engine, out, *options):
+    """The code that executes a notebook."""
+    words = [f"{str(notebook)!r}, {str(out)!r}, engine_name={engine!r}, kernel_name='python3', progress_bar=False"]
+    return f"import papermill; papermill.execute_notebook({', '.join([*words, *options])})"
+
+
 def execute(notebook, engine, *options, before=""):
     """Execute a notebook in a process of its own, as a step does, and return the process and the result."""
-    path, out = notebook, notebook.with_suffix(f".{engine}.ipynb")
-    call = f"papermill.execute_notebook({str(path)!r}, {str(out)!r}, engine_name={engine!r}, kernel_name='python3', "
-    code = f"{before}\nimport papermill\n{call} progress_bar=False, {', '.join(options)})"
+    out = notebook.with_suffix(f".{engine}.ipynb")
+    code = f"{before}\n{call(notebook, engine, out, *options)}"
     # With PYTEST_CURRENT_TEST a kernel leaves file descriptors alone.
     kept = {name: value for name, value in os.environ.items() if name not in {"MPLBACKEND", "PYTEST_CURRENT_TEST"}}
     environment = kept | {"PYTHONWARNINGS": "ignore:IProgress not found"}
@@ -160,20 +165,20 @@ def test_error_ends_the_notebook(tmp_path, engine):
     [
         ("nbclient", "while True: pass"),
         ("inprocess", "while True: pass"),
-        ("inprocess", "import time; time.sleep(30)"),
-        ("inprocess", "import asyncio; await asyncio.sleep(30)"),
+        ("inprocess", "import time; time.sleep(300)"),
+        ("inprocess", "import asyncio; await asyncio.sleep(300)"),
     ],
 )
 def test_cell_has_only_its_time(tmp_path, engine, wait):
     notebook = write(tmp_path / "n.ipynb", {"one": "print('on')", "two": wait})
     process, out = execute(notebook, engine, "execution_timeout=1")
-    _, said = process.communicate(timeout=25)
+    _, said = process.communicate(timeout=100)
     assert process.returncode == 1
     assert "CellTimeoutError" in said
     assert "on" in nbformat.read(out, as_version=4).cells[0].outputs[0].text
 
 
-@pytest.mark.parametrize("wait", ["time.sleep(30)", "import asyncio; await asyncio.sleep(30)", "!sleep 30"])
+@pytest.mark.parametrize("wait", ["time.sleep(300)", "import asyncio; await asyncio.sleep(300)", "!sleep 300"])
 def test_interrupt_ends_the_notebook_and_keeps_what_there_is(tmp_path, wait):
     sign = tmp_path / "running"
     notebook = write(
@@ -181,19 +186,18 @@ def test_interrupt_ends_the_notebook_and_keeps_what_there_is(tmp_path, wait):
     )
     process, out = execute(notebook, "inprocess")
     while not sign.exists():
+        assert process.poll() is None, process.stderr.read()
         time.sleep(0.05)
     time.sleep(0.2)
     os.killpg(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=25)
+    _, said = process.communicate(timeout=100)
     assert process.returncode != 0
     assert "KeyboardInterrupt" in said.splitlines()[-1]
     assert "on" in nbformat.read(out, as_version=4).cells[0].outputs[0].text
 
 
 def test_outputs_are_copied_to_the_terminal_once(tmp_path):
-    notebook = write(
-        tmp_path / "n.ipynb", {"one": "import time; print('one', flush=True); time.sleep(0.5); print('two')"}
-    )
+    notebook = write(tmp_path / "n.ipynb", {"one": "print('one', flush=True); print('two')"})
     process, out = execute(notebook, "inprocess", "stdout_file=__import__('sys').stdout")
     shown, _ = process.communicate()
     assert shown == "one\ntwo\n"
@@ -203,7 +207,6 @@ def test_outputs_are_copied_to_the_terminal_once(tmp_path):
 def test_second_notebook_of_a_process_knows_nothing_of_the_first(tmp_path):
     first = write(tmp_path / "first.ipynb", {"one": "secret = 1"})
     second = write(tmp_path / "second.ipynb", {"one": "'secret' in globals(), len(In)"})
-    before = f"import papermill; papermill.execute_notebook({str(first)!r}, None, engine_name='inprocess', kernel_name='python3', progress_bar=False)"
-    process, out = execute(second, "inprocess", before=before)
+    process, out = execute(second, "inprocess", before=call(first, "inprocess", tmp_path / "out.ipynb"))
     process.communicate()
     assert nbformat.read(out, as_version=4).cells[0].outputs[0].data["text/plain"] == "(False, 2)"

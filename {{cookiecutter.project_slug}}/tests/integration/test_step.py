@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import mlflow
@@ -83,14 +84,13 @@ class Project:
 
 @pytest.fixture(scope="module")
 def project(root, tmp_path_factory):
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "DVC_"))}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "DVC_", "NOTEBOOK_"))}
     environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment["PATH"]])
-    environment.pop("NOTEBOOK_ENGINE", None)
-    settings = (
-        (root / "pyproject.toml").read_text(encoding="utf-8").partition("[tool.warm-process]")[2].partition("\n[")[0]
-    )
+    preload = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["warm-process"]["preload"]
     project = Project(tmp_path_factory.mktemp("counting project"), environment)
-    (project.folder / "pyproject.toml").write_text(f'[project]\nname = "counting"\n[tool.warm-process]{settings}')
+    (project.folder / "pyproject.toml").write_text(
+        f"[project]\nname = 'counting'\n[tool.warm-process]\npreload = {preload}"
+    )
     result = project.repro()
     assert result.returncode == 0, result.stdout + result.stderr
     assert "No warm process" not in result.stderr
