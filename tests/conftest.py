@@ -128,7 +128,8 @@ def installed(tmp_path_factory) -> Project:
     project = bake_into(tmp_path_factory.mktemp("with a space"))
     project.run("make", "setup")
     project.commit("As generated")
-    return project
+    yield project
+    project.run("python", "-m", "flight_delays.pipeline", "stop")
 
 
 @pytest.fixture(scope="session")
