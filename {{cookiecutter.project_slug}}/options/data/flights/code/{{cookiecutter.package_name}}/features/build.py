@@ -22,6 +22,14 @@ def count_departures(flights: pd.DataFrame) -> pd.Series:
     """Return for each flight how many were planned from its airport in its hour, itself included."""
     return flights.groupby(["origin", "time_hour"])["flight"].transform("size")
 
+# %% ../../../notebooks/40_features.ipynb #asked-at
+def asked_at(flights: pd.DataFrame, minutes_before: int) -> pd.Series:
+    """Return when the prediction is asked (UTC): so many minutes before planned departure."""
+    if minutes_before < 0:
+        raise DataError(f"`features.asked_minutes_before` in params.yaml is {minutes_before}: that is after departure.")
+    hour = pd.to_datetime(flights["time_hour"], utc=True)
+    return hour + pd.to_timedelta(flights["minute"] - minutes_before, unit="min")
+
 # %% ../../../notebooks/40_features.ipynb #build-features
 LABEL = "late"
 NO_FEATURES = (LABEL, "weak_label", "split", "date", "flight")

@@ -1,0 +1,132 @@
+"""The feature store of a generated project: serving looks up what training joined, from SQLite and from PostgreSQL."""
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+from conftest import script
+
+pytestmark = pytest.mark.slow
+
+ROW = """
+import json
+import pandas as pd
+from flight_delays.features.build import asked_at
+from flight_delays.features.registry import VIEWS
+flights = pd.read_parquet("data/interim/flights.parquet")
+flights = flights[flights["split"] == "holdout"].reset_index(drop=True)
+known = pd.read_parquet("data/processed/holdout.parquet")
+row = 5000
+print(json.dumps({
+    "asked": asked_at(flights, 60)[row].isoformat(),
+    "views": {view.name: [str(flights[column][row]) for column in view.entity] for view in VIEWS},
+    "features": {name: float(known[name][row]) for view in VIEWS for name in view.features},
+}))
+"""
+
+
+@pytest.fixture
+def store(project):
+    yield project
+    for file in project.path.glob("features.db*"):
+        file.unlink()
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    """The URL of a PostgreSQL server with an empty database."""
+    found = [shutil.which("pg_ctl"), *map(str, Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))]
+    programs = next((Path(path).resolve().parent for path in found if path), None)
+    if programs is None:
+        pytest.skip("PostgreSQL is not installed")
+    user = "postgres" if os.geteuid() == 0 else None  # it refuses to run as root
+    folder = Path(tempfile.mkdtemp(prefix="postgres-"))
+    if user:
+        shutil.chown(folder, user)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+
+    def run(program, *words):
+        command = [programs / program, "-D", folder / "data", *words]
+        subprocess.run(command, user=user, cwd=folder, stdout=subprocess.DEVNULL, check=True)
+
+    run("initdb", "--username=tester", "--auth=trust", "--no-sync")
+    run("pg_ctl", "--wait", "--log", folder / "log", "-o", f"-h 127.0.0.1 -p {port} -k {folder}", "start")
+    yield f"postgresql://tester:s3cret@127.0.0.1:{port}/postgres"
+    run("pg_ctl", "--mode", "immediate", "stop")
+    shutil.rmtree(folder)
+
+
+def looked_up(project, **env):
+    """What training had for a flight, and what the commands give for the same keys and time."""
+    row = json.loads(script(project, ROW))
+    project.run("make", "features", f"AS_OF={row['asked']}", **env)
+    found = {}
+    for view, key in row["views"].items():
+        words = project.run("make", "look-up", f"VIEW={view}", f"KEY={' '.join(key)}", f"AT={row['asked']}", **env)
+        found |= {name: float(value) for name, value in re.findall(r"^  (\w+) +(\S+)", words.stdout, re.MULTILINE)}
+    return row["features"], found
+
+
+def test_look_up_gives_what_training_had(store):
+    trained, found = looked_up(store)
+    assert len(trained) >= 4
+    assert found == pytest.approx(trained, rel=1e-5)
+    assert store.run("git", "status", "--porcelain").stdout == ""
+
+
+def test_postgresql_serves_the_same_and_passes_the_same_tests(store, postgres):
+    trained, found = looked_up(store, FEATURE_STORE_URL=postgres)
+    assert found == pytest.approx(trained, rel=1e-5)
+    assert not (store.path / "features.db").exists()
+    store.run("pytest", "--quiet", "tests/unit/test_store.py", TEST_STORE_URL=postgres)
+
+
+def test_the_newest_data_is_written_and_its_age_told(store):
+    output = store.run("make", "features").stdout
+    assert re.search(
+        r"carrier_recent +1\d rows by carrier; newest known at 2013-0[34]-\d\d .*; owner data science", output
+    )
+    again = store.run("make", "features").stdout
+    assert again == output
+    assert "time to live 7 days" in store.run("make", "look-up", "VIEW=carrier_recent", "KEY=AA").stdout
+    assert "missing" in store.run("make", "look-up", "VIEW=carrier_recent", "KEY=ZZ").stdout
+    assert "It is stale" in store.run("make", "look-up", "VIEW=carrier_recent", "KEY=AA", "AT=now").stdout
+    early = store.run("make", "look-up", "VIEW=carrier_recent", "KEY=AA", "AT=2013-01-01").stdout
+    assert "It is not yet known" in early
+
+
+@pytest.mark.parametrize(
+    ("words", "env", "said"),
+    [
+        (["VIEW=carrier_recent", "KEY=AA"], {}, "does not have carrier_recent as it is defined now. `make features`"),
+        (["VIEW=weather", "KEY=JFK"], {}, "no feature view 'weather'; there is carrier_recent, destination_recent,"),
+        (["VIEW=carrier_recent"], {}, "carrier_recent is looked up by carrier: one value for each, not 0 values."),
+        (["VIEW=carrier_recent", "KEY=AA", "AT=soon"], {}, "soon"),
+        (
+            ["VIEW=carrier_recent", "KEY=AA"],
+            {"FEATURE_STORE_URL": "postgresql://me:s3cret@127.0.0.1:1/x"},
+            "127.0.0.1:1/x: connection failed",
+        ),
+    ],
+)
+def test_what_cannot_be_looked_up_is_said_in_one_line(store, words, env, said):
+    if words[-1] == "AT=soon":
+        store.run("make", "features")
+    result = store.run("make", "look-up", *words, ok=False, **env)
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr
+    assert "s3cret" not in result.stderr + result.stdout
+
+
+def test_features_without_data_say_how_to_get_it(store):
+    (store.path / "data" / "raw" / "flights.parquet").unlink()
+    result = store.run("make", "features", ok=False)
+    assert "flights.parquet is missing. `dvc repro` makes it" in result.stderr
+    assert "Traceback" not in result.stderr
