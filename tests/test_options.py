@@ -44,35 +44,38 @@ code/PACKAGE/datasets/profile.py code/PACKAGE/datasets/schema.py code/PACKAGE/da
 code/PACKAGE/datasets/skew/baseline.py code/PACKAGE/datasets/skew/correlation.py code/PACKAGE/datasets/skew/judge.py
 code/PACKAGE/datasets/skew/moves.py code/PACKAGE/datasets/split.py code/PACKAGE/datasets/tables.py
 code/PACKAGE/datasets/task.py code/PACKAGE/datasets/validate.py code/PACKAGE/datasets/wrangling.py
-code/PACKAGE/features/__init__.py code/PACKAGE/features/build.py code/PACKAGE/models/__init__.py
-code/PACKAGE/models/columns.py code/PACKAGE/models/evaluate.py code/PACKAGE/models/onnx_format.py
-code/PACKAGE/models/pictures.py code/PACKAGE/models/predictor.py code/PACKAGE/models/register.py
-code/PACKAGE/models/train.py code/PACKAGE/pipeline/__init__.py code/PACKAGE/pipeline/__main__.py
-code/PACKAGE/pipeline/callers.py code/PACKAGE/pipeline/catalog/__init__.py code/PACKAGE/pipeline/catalog/diagram.py
-code/PACKAGE/pipeline/catalog/graph.py code/PACKAGE/pipeline/catalog/markdown.py
-code/PACKAGE/pipeline/catalog/meaning.py code/PACKAGE/pipeline/catalog/pages.py
-code/PACKAGE/pipeline/catalog/tables.py code/PACKAGE/pipeline/catalog/write.py code/PACKAGE/pipeline/checks.py
-code/PACKAGE/pipeline/events.py code/PACKAGE/pipeline/execute.py code/PACKAGE/pipeline/guard.py
-code/PACKAGE/pipeline/leaks.py code/PACKAGE/pipeline/lineage.py code/PACKAGE/pipeline/parallel.py
-code/PACKAGE/pipeline/parameters.py code/PACKAGE/pipeline/project.py code/PACKAGE/pipeline/report.html.j2
-code/PACKAGE/pipeline/report.py code/PACKAGE/pipeline/run.py code/PACKAGE/pipeline/runs.py
-code/PACKAGE/pipeline/stage.py code/PACKAGE/pipeline/summary.py code/PACKAGE/pipeline/tracking.py
-code/PACKAGE/pipeline/warm/__init__.py code/PACKAGE/pipeline/warm/client.py code/PACKAGE/pipeline/warm/engine.py
-code/PACKAGE/pipeline/warm/kernel.py code/PACKAGE/pipeline/warm/server.py code/PACKAGE/pipeline/warm/step.py
-data/README.md data/interim/.gitkeep data/processed/.gitkeep data/raw/.gitkeep docs/governance.md
-docs/solution_architecture.md docs/versioning.md dvc.yaml environments/README.md environments/conda.yaml
-environments/constraints-3.11.txt environments/constraints-3.12.txt environments/constraints-3.13.txt models/.gitkeep
-notebooks/10_ingest.ipynb notebooks/20_validate.ipynb notebooks/30_clean.ipynb notebooks/40_features.ipynb
-notebooks/50_train.ipynb notebooks/60_evaluate.ipynb notebooks/70_register.ipynb params.yaml pyproject.toml
-reports/.gitkeep tests/conftest.py tests/data_validation/test_data.py tests/data_validation/test_raw.py
-tests/integration/test_engine.py tests/integration/test_step.py tests/model/test_model.py tests/unit/test_catalog.py
-tests/unit/test_events.py tests/unit/test_guard.py tests/unit/test_labels.py tests/unit/test_models.py
-tests/unit/test_normalise.py tests/unit/test_onnx_format.py tests/unit/test_parallel.py tests/unit/test_parameters.py
-tests/unit/test_parse.py tests/unit/test_privacy.py tests/unit/test_skew.py tests/unit/test_split.py
+code/PACKAGE/features/__init__.py code/PACKAGE/features/__main__.py code/PACKAGE/features/build.py
+code/PACKAGE/features/online.py code/PACKAGE/features/registry.py code/PACKAGE/features/store.py
+code/PACKAGE/models/__init__.py code/PACKAGE/models/columns.py code/PACKAGE/models/evaluate.py
+code/PACKAGE/models/onnx_format.py code/PACKAGE/models/pictures.py code/PACKAGE/models/predictor.py
+code/PACKAGE/models/register.py code/PACKAGE/models/train.py code/PACKAGE/pipeline/__init__.py
+code/PACKAGE/pipeline/__main__.py code/PACKAGE/pipeline/callers.py code/PACKAGE/pipeline/catalog/__init__.py
+code/PACKAGE/pipeline/catalog/diagram.py code/PACKAGE/pipeline/catalog/graph.py
+code/PACKAGE/pipeline/catalog/markdown.py code/PACKAGE/pipeline/catalog/meaning.py
+code/PACKAGE/pipeline/catalog/pages.py code/PACKAGE/pipeline/catalog/tables.py code/PACKAGE/pipeline/catalog/write.py
+code/PACKAGE/pipeline/checks.py code/PACKAGE/pipeline/events.py code/PACKAGE/pipeline/execute.py
+code/PACKAGE/pipeline/guard.py code/PACKAGE/pipeline/leaks.py code/PACKAGE/pipeline/lineage.py
+code/PACKAGE/pipeline/parallel.py code/PACKAGE/pipeline/parameters.py code/PACKAGE/pipeline/project.py
+code/PACKAGE/pipeline/report.html.j2 code/PACKAGE/pipeline/report.py code/PACKAGE/pipeline/run.py
+code/PACKAGE/pipeline/runs.py code/PACKAGE/pipeline/stage.py code/PACKAGE/pipeline/summary.py
+code/PACKAGE/pipeline/tracking.py code/PACKAGE/pipeline/warm/__init__.py code/PACKAGE/pipeline/warm/client.py
+code/PACKAGE/pipeline/warm/engine.py code/PACKAGE/pipeline/warm/kernel.py code/PACKAGE/pipeline/warm/server.py
+code/PACKAGE/pipeline/warm/step.py data/README.md data/interim/.gitkeep data/processed/.gitkeep data/raw/.gitkeep
+docs/feature_store.md docs/governance.md docs/solution_architecture.md docs/versioning.md dvc.yaml
+environments/README.md environments/conda.yaml environments/constraints-3.11.txt environments/constraints-3.12.txt
+environments/constraints-3.13.txt models/.gitkeep notebooks/10_ingest.ipynb notebooks/20_validate.ipynb
+notebooks/30_clean.ipynb notebooks/40_features.ipynb notebooks/50_train.ipynb notebooks/60_evaluate.ipynb
+notebooks/70_register.ipynb params.yaml pyproject.toml reports/.gitkeep tests/conftest.py
+tests/data_validation/test_data.py tests/data_validation/test_raw.py tests/integration/test_engine.py
+tests/integration/test_step.py tests/model/test_model.py tests/unit/test_catalog.py tests/unit/test_events.py
+tests/unit/test_guard.py tests/unit/test_labels.py tests/unit/test_models.py tests/unit/test_normalise.py
+tests/unit/test_onnx_format.py tests/unit/test_parallel.py tests/unit/test_parameters.py tests/unit/test_parse.py
+tests/unit/test_privacy.py tests/unit/test_skew.py tests/unit/test_split.py tests/unit/test_store.py
 tests/unit/test_tables.py tests/unit/test_wiring.py tests/unit/test_wrangling.py
 """
 FILES_OF_FLIGHTS = """
 code/PACKAGE/datasets/arrivals.py data/schema.yaml tests/model/test_candidate.py tests/unit/test_arrivals.py
+tests/unit/test_registry.py
 """
 FILES_OF_OWN_DATA = """
 code/PACKAGE/datasets/infer.py code/PACKAGE/datasets/leakage.py code/PACKAGE/datasets/pii.py

@@ -93,6 +93,8 @@ def infer_table(raw: pd.DataFrame, target: str, time_column: str = "") -> Table:
     """
     check_columns(raw, target, time_column)
     types = {name: infer_type(raw[name]) for name in raw.columns}
+    if pd.api.types.is_string_dtype(raw[target]) and types[target][0] == "boolean":
+        types[target] = "category", []  # classes keep their names
     columns = {name: Column(name, type_, missing_values=words) for name, (type_, words) in types.items()}
     frame = raw.assign(**{name: convert_column(raw[name], column) for name, column in columns.items()})
     roles = find_roles(frame, columns, target, time_column)
@@ -117,7 +119,7 @@ def find_roles(frame: pd.DataFrame, columns: dict[str, Column], target: str, tim
     if time_column and columns[time_column].type != "date":
         example = frame[time_column].dropna().head(1).tolist()
         raise DataError(f"`schema.time_column` in params.yaml: {time_column!r} has no dates but values like {example}.")
-    task = find_task(frame[target], where=f"column {target!r}")
+    task = find_task(frame[target], where=f"data/raw/table.parquet, column {target!r}")
     roles = {target: ("target", f"`schema.target` in params.yaml; {task}")}
     if time_column:
         roles[time_column] = ("time", "`schema.time_column` in params.yaml")
