@@ -175,10 +175,21 @@ def test_what_the_user_edits_in_the_schema_is_followed_and_kept(bake_own, tmp_pa
     rows = [f"{n},{n % 5},{n % 2},{'late' if n % 2 else 'on time'}" for n in range(100)]
     (tmp_path / "t.csv").write_text("\n".join(["id,x,outcome,y", *rows]))
     project = bake_own("t.csv", "y")
-    refused(
-        project
-    )  # nothing tells y but the suspect, and without it there is nothing to say: a model is made all the same
+    run_pipeline(project)
     assert "leakage suspect" in columns(project)["outcome"]["why"]
+    assert task(project)["classes"] == ["late", "on time"]
+    changes = {
+        "role: ignored, why: 'leakage": "role: feature, why: 'no leakage",
+        "x: {type: integer": "x: {type: category",
+    }
+    project.edit("data/schema.yaml", changes)
+    edited = project.read("data/schema.yaml")
+    assert steps_run(project.run("dvc", "repro").stdout)[0] == "schema", "ingest need not run again"
+    assert project.read("data/schema.yaml") == edited
+    assert json.loads(project.read("reports/metrics.json"))["candidate"]["roc_auc"] == 1.0
+    project.edit("params.yaml", {'target: "y"': 'target: "x"'})
+    assert "data/schema.yaml gives that role to ['y']" in refused(project)
+    assert project.read("data/schema.yaml") == edited
 
 
 @pytest.mark.parametrize(

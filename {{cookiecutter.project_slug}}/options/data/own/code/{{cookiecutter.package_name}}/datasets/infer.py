@@ -21,7 +21,7 @@ from .tables import DataError
 from .target import find_task
 
 # %% ../../../notebooks/15_schema.ipynb #infer-type
-def infer_type(values: pd.Series) -> tuple[str, list[str]]:
+def infer_type(values: pd.Series, is_target: bool = False) -> tuple[str, list[str]]:
     """Return the type of a column, as data/schema.yaml names it, and the words in it that stand for a missing value."""
     for type_, is_type in (
         ("boolean", pd.api.types.is_bool_dtype),
@@ -40,7 +40,8 @@ def infer_type(values: pd.Series) -> tuple[str, list[str]]:
         share, few_words = parsed.notna().mean(), len(unfit) <= 2 and parsed.nunique() > 20
         if (share >= 0.95 and len(unfit) <= 10) or (share >= 0.5 and few_words):
             whole = type_ == "number" and (parsed.dropna() % 1 == 0).all() and parsed.abs().max() < 2**53
-            return ("integer" if whole else type_), sorted(unfit)
+            named = is_target and type_ == "boolean"  # classes keep their names
+            return ("category" if named else "integer" if whole else type_), [] if named else sorted(unfit)
     words = known.head(10_000).str.split().str.len().mean()
     return ("text" if words >= 3 and known.nunique() > 0.5 * len(known) else "category"), []
 
@@ -92,9 +93,7 @@ def infer_table(raw: pd.DataFrame, target: str, time_column: str = "") -> Table:
         A named column is not there, the time column has no dates, or the target cannot be predicted.
     """
     check_columns(raw, target, time_column)
-    types = {name: infer_type(raw[name]) for name in raw.columns}
-    if pd.api.types.is_string_dtype(raw[target]) and types[target][0] == "boolean":
-        types[target] = "category", []  # classes keep their names
+    types = {name: infer_type(raw[name], name == target) for name in raw.columns}
     columns = {name: Column(name, type_, missing_values=words) for name, (type_, words) in types.items()}
     frame = raw.assign(**{name: convert_column(raw[name], column) for name, column in columns.items()})
     roles = find_roles(frame, columns, target, time_column)
