@@ -2,7 +2,10 @@
 
 import os
 import re
+import shutil
+import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -152,3 +155,69 @@ def project(sample) -> Project:
     sample.run("dvc", "checkout", "--force", "--quiet")
     for report in sample.path.glob("reports/*.failed.*"):
         report.unlink()
+
+
+def find_program(name: str, package: str) -> Path:
+    """Return a program of a Debian package, installed now if it is not yet there."""
+
+    def find() -> str | None:
+        folders = [os.environ["PATH"], "/usr/sbin", *map(str, Path("/usr/lib/postgresql").glob("*/bin"))]
+        return shutil.which(name, path=os.pathsep.join(folders))
+
+    if not find():
+        if os.geteuid() != 0 or not shutil.which("apt-get"):
+            pytest.skip(f"this machine has no {name} (Debian: {package})")
+        for words in (["update"], ["install", "--yes", package]):
+            subprocess.run(["apt-get", "--quiet", *words], check=True, capture_output=True)
+    return Path(find())
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return taken.getsockname()[1]
+
+
+@dataclass
+class Postgres:
+    """A PostgreSQL server on this machine: its address, and the URL of an empty database for its superuser."""
+
+    tools: Path
+    folder: Path
+    port: int
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://tester:s3cret@{self.address}/postgres"
+
+    def run(self, program: str, *words: str, text: str | None = None) -> None:
+        user = "postgres" if os.geteuid() == 0 else None  # a server refuses to run as root
+        command = [self.tools / program, *words]
+        subprocess.run(
+            command, input=text, text=True, user=user, cwd=self.folder, stdout=subprocess.DEVNULL, check=True
+        )
+
+    def execute(self, sql: str) -> None:
+        connect = [f"--host={self.folder}", f"--port={self.port}", "--username=tester", "--dbname=postgres"]
+        self.run("psql", *connect, "--set=ON_ERROR_STOP=1", text=sql)
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL server, really started."""
+    tools = find_program("initdb", "postgresql").resolve().parent
+    with tempfile.TemporaryDirectory(prefix="postgres-") as folder:
+        server = Postgres(tools, Path(folder), free_port())
+        if os.geteuid() == 0:
+            shutil.chown(folder, "postgres")
+        Path(folder, "password").write_text("s3cret")
+        Path(folder, "password").chmod(0o644)
+        access = ["--auth-local=trust", "--auth-host=scram-sha-256", "--pwfile=password", "--username=tester"]
+        server.run("initdb", "--pgdata=data", *access, "--encoding=UTF8", "--no-sync")
+        options = f"--options=-p {server.port} -h 127.0.0.1 -k {folder}"
+        server.run("pg_ctl", "--pgdata=data", "--wait", "--log=log", options, "start")
+        yield server
+        server.run("pg_ctl", "--pgdata=data", "--mode=immediate", "stop")

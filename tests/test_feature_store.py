@@ -1,13 +1,7 @@
 """The feature store of a generated project: serving looks up what training joined, from SQLite and from PostgreSQL."""
 
 import json
-import os
 import re
-import shutil
-import socket
-import subprocess
-import tempfile
-from pathlib import Path
 
 import pytest
 from conftest import script
@@ -38,31 +32,6 @@ def store(project):
         file.unlink()
 
 
-@pytest.fixture(scope="module")
-def postgres():
-    """The URL of a PostgreSQL server with an empty database."""
-    found = [shutil.which("pg_ctl"), *map(str, Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))]
-    programs = next((Path(path).resolve().parent for path in found if path), None)
-    if programs is None:
-        pytest.skip("PostgreSQL is not installed")
-    user = "postgres" if os.geteuid() == 0 else None  # it refuses to run as root
-    folder = Path(tempfile.mkdtemp(prefix="postgres-"))
-    if user:
-        shutil.chown(folder, user)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-
-    def run(program, *words):
-        command = [programs / program, "-D", folder / "data", *words]
-        subprocess.run(command, user=user, cwd=folder, stdout=subprocess.DEVNULL, check=True)
-
-    run("initdb", "--username=tester", "--auth=trust", "--no-sync")
-    run("pg_ctl", "--wait", "--log", folder / "log", "-o", f"-h 127.0.0.1 -p {port} -k {folder}", "start")
-    yield f"postgresql://tester:s3cret@127.0.0.1:{port}/postgres"
-    run("pg_ctl", "--mode", "immediate", "stop")
-    shutil.rmtree(folder)
-
-
 def looked_up(project, **env):
     """What training had for a flight, and what the commands give for the same keys and time."""
     row = json.loads(script(project, ROW))
@@ -82,10 +51,10 @@ def test_look_up_gives_what_training_had(store):
 
 
 def test_postgresql_serves_the_same_and_passes_the_same_tests(store, postgres):
-    trained, found = looked_up(store, FEATURE_STORE_URL=postgres)
+    trained, found = looked_up(store, FEATURE_STORE_URL=postgres.url)
     assert found == pytest.approx(trained, rel=1e-5)
     assert not (store.path / "features.db").exists()
-    store.run("pytest", "--quiet", "tests/unit/test_store.py", TEST_STORE_URL=postgres)
+    store.run("pytest", "--quiet", "tests/unit/test_store.py", TEST_STORE_URL=postgres.url)
 
 
 def test_the_newest_data_is_written_and_its_age_told(store):

@@ -1,17 +1,11 @@
 """Sources that are servers: PostgreSQL, HTTP and S3 really run, on this machine only."""
 
 import base64
-import getpass
 import gzip
 import json
-import os
 import re
-import shutil
-import socket
-import subprocess
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 
 import boto3
@@ -61,11 +55,6 @@ def refused(project: Project, path: str, env: dict | None = None, **how: str) ->
     return said
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
 TABLE = """
 create schema "Sales Data";
 create table "Sales Data".orders (
@@ -83,41 +72,14 @@ grant select on all tables in schema public, "Sales Data" to "reader@home";
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory):
-    """The address of a database on a PostgreSQL server that was started for this."""
-    root = os.geteuid() == 0
-    if not list(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
-        if not root:
-            pytest.skip("PostgreSQL is not installed, and only root can install it")
-        subprocess.run(["apt-get", "update", "--quiet"], check=True, capture_output=True)
-        subprocess.run(["apt-get", "install", "--yes", "--quiet", "postgresql"], check=True, capture_output=True)
-    tools = max(Path("/usr/lib/postgresql").glob("*/bin"))
-    home = tmp_path_factory.mktemp("postgres")
-    as_user = ["runuser", "-u", "postgres", "--"] if root else []
-    if root:
-        shutil.chown(home, "postgres")
-        for folder in home.parents[:2]:
-            folder.chmod(0o755)
-    port = free_port()
-
-    def run(tool: str, *words: str, text: str | None = None) -> None:
-        subprocess.run(
-            [*as_user, tools / tool, *words], input=text, check=True, capture_output=True, text=True, cwd=home
-        )
-
-    run("initdb", "--pgdata=data", "--auth-local=trust", "--auth-host=scram-sha-256", "--encoding=UTF8", "--no-sync")
-    run("pg_ctl", "--pgdata=data", "--wait", "--log=log", f"--options=-p {port} -h 127.0.0.1 -k {home}", "start")
-    try:
-        superuser = "postgres" if root else getpass.getuser()
-        connect = [f"--host={home}", f"--port={port}", f"--username={superuser}", "--dbname=postgres"]
-        run("psql", *connect, "--set=ON_ERROR_STOP=1", text=TABLE.replace("PASSWORD", PASSWORD))
-        yield f"postgresql://reader%40home@127.0.0.1:{port}/postgres"
-    finally:
-        run("pg_ctl", "--pgdata=data", "--mode=immediate", "stop")
+def database(postgres):
+    """The address of a database for a user who may only read."""
+    postgres.execute(TABLE.replace("PASSWORD", PASSWORD))
+    return f"postgresql://reader%40home@{postgres.address}/postgres"
 
 
-def test_postgres_table_keeps_its_types(project, postgres):
-    found = read(project, postgres, {"DATABASE_PASSWORD": PASSWORD}, query="Sales Data.orders")
+def test_postgres_table_keeps_its_types(project, database):
+    found = read(project, database, {"DATABASE_PASSWORD": PASSWORD}, query="Sales Data.orders")
     first, second = found["rows"]
     assert first == [
         1, "9007199254740993", 12.5, "2023-12-31 22:30:00", "2024-01-01 00:00:00", "true", '["a", "b"]', '{"k": 1}',
@@ -129,22 +91,22 @@ def test_postgres_table_keeps_its_types(project, postgres):
     assert PASSWORD not in json.dumps(found["facts"])
 
 
-def test_postgres_select_of_many_rows(project, postgres):
+def test_postgres_select_of_many_rows(project, database):
     query = "select id, name from many where name like 'row %' and name <> 'a:b' order by id::text;"
-    found = read(project, postgres, {"DATABASE_PASSWORD": PASSWORD}, query=query)
+    found = read(project, database, {"DATABASE_PASSWORD": PASSWORD}, query=query)
     assert found["facts"]["rows"] == 250000
     assert found["rows"][:2] == [[1, "row 1"], [10, "row 10"]]
-    assert read(project, f"{postgres}#many", {"DATABASE_PASSWORD": PASSWORD})["facts"]["query"] == "many"
+    assert read(project, f"{database}#many", {"DATABASE_PASSWORD": PASSWORD})["facts"]["query"] == "many"
 
 
-def test_postgres_says_what_is_wrong(project, postgres):
+def test_postgres_says_what_is_wrong(project, database):
     right = {"DATABASE_PASSWORD": PASSWORD}
-    assert "the environment variable DATABASE_PASSWORD right?" in refused(project, postgres, {"DATABASE_PASSWORD": "x"})
-    assert "the environment variable DATABASE_PASSWORD right?" in refused(project, postgres)
-    assert "has no table 'none'" in refused(project, postgres, right, query="none")
-    assert 'column "nothing" does not exist' in refused(project, postgres, right, query="select nothing from many")
-    assert "the database says" in refused(project, re.sub(r":\d+/", ":9/", postgres), right, query="many")
-    assert "there is a password in this address" in refused(project, postgres.replace("@127", ":x@127"))
+    assert "the environment variable DATABASE_PASSWORD right?" in refused(project, database, {"DATABASE_PASSWORD": "x"})
+    assert "the environment variable DATABASE_PASSWORD right?" in refused(project, database)
+    assert "has no table 'none'" in refused(project, database, right, query="none")
+    assert 'column "nothing" does not exist' in refused(project, database, right, query="select nothing from many")
+    assert "the database says" in refused(project, re.sub(r":\d+/", ":9/", database), right, query="many")
+    assert "there is a password in this address" in refused(project, database.replace("@127", ":x@127"))
 
 
 class Handler(SimpleHTTPRequestHandler):

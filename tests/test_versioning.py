@@ -11,11 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import Project, bake_into, hashes, wait_for
+from conftest import Project, bake_into, find_program, free_port, hashes, wait_for
 
 REMOTES = {"local": "", "s3": "s3://", "gcs": "gs://", "azure": "azure://", "ssh": "ssh://"}
 DRIVERS = {"local": "dvc", "s3": "dvc_s3", "gcs": "dvc_gs", "azure": "dvc_azure", "ssh": "dvc_ssh"}
-SSHD = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
 AWS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 APRIL = {"months: [1, 2, 3]": "months: [1, 2, 3, 4]", "2013-02-15": "2013-03-15", "2013-03-10": "2013-04-10"}
 UP_TO_DATE = "Data and pipelines are up to date."
@@ -89,12 +88,6 @@ def with_s3(tmp_path_factory) -> Project:
     return project
 
 
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
 @contextmanager
 def serving(*command: str, port: int):
     """Run a server on the loopback address while the block runs."""
@@ -156,8 +149,8 @@ def test_s3_keeps_versions_until_they_are_collected(with_s3):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not SSHD, reason="this machine has no sshd (Debian: openssh-server)")
 def test_ssh_keeps_versions(with_s3, tmp_path):
+    sshd = find_program("sshd", "openssh-server")
     project = other_remote(with_s3, tmp_path, "ssh")
     for key in ("host", "mine"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / key], check=True)
@@ -170,7 +163,7 @@ def test_ssh_keeps_versions(with_s3, tmp_path):
     )
     url = f"ssh://{getpass.getuser()}@127.0.0.1:{port}{tmp_path}/storage"
     set_locally(project, url=url, keyfile=str(tmp_path / "mine"))
-    with serving(SSHD, "-D", "-e", "-f", str(tmp_path / "sshd_config"), port=port):
+    with serving(str(sshd), "-D", "-e", "-f", str(tmp_path / "sshd_config"), port=port):
         add_version(project, "one")
         add_version(project, "two")
         assert pull_version(project, "HEAD~1") == "one"
