@@ -90,6 +90,11 @@ def output_files(project: Project) -> set[str]:
     return {file.relative_to(project.path).as_posix() for file in files}
 
 
+def contents(project: Project) -> dict[str, bytes]:
+    """Return all that the pipeline has written, by path."""
+    return {path: (project.path / path).read_bytes() for path in output_files(project)}
+
+
 def script(project: Project, code: str) -> str:
     """Run Python code in the project's environment."""
     return project.run("python", "-c", code).stdout

@@ -5,7 +5,7 @@ import signal
 import socket
 
 import pytest
-from conftest import NOTHING_TO_DO, Project, hashes, script, steps_run, tracked, wait_for
+from conftest import NOTHING_TO_DO, Project, contents, script, steps_run, tracked, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -29,7 +29,7 @@ def refused(project: Project, *repro: str) -> str:
     ("table", "change", "words"),
     [
         ("flights", "frame = frame.drop(columns='distance')", "column 'distance' is missing"),
-        ("flights", "frame['seat'] = 1", "column 'seat' is not in the schema"),
+        ("flights", "frame['seat'] = 1", "column 'seat' is not in data/schema.yaml"),
         ("flights", "frame['distance'] = frame['distance'].astype(str).where(frame.index != 7, 'far')", "'far' in row 7"),
         ("weather", "frame.loc[3, 'humid'] = 140.0", "column 'humid': 140.0 in row 3"),
         ("planes", "frame = pd.concat([frame, frame.head(1)])", "column 'tailnum'"),
@@ -90,7 +90,7 @@ def test_missing_raw_file_is_named_outside_the_pipeline(project, tmp_path):
     ],
 )
 def test_bad_parameter_is_refused_by_name_and_nothing_is_lost(project, change, words):
-    good = {path: (project.path / path).read_bytes() for path in hashes(project)}
+    good = contents(project)
     project.edit("params.yaml", change)
     assert words in refused(project)
     for path, content in good.items():
@@ -112,7 +112,7 @@ def test_killed_step_leaves_nothing_half_written_and_repro_goes_on(project):
 
 
 def test_interrupted_step_puts_the_last_good_outputs_back(project):
-    good = {path: (project.path / path).read_bytes() for path in hashes(project)}
+    good = contents(project)
     project.edit("params.yaml", {"max_iter: 300": "max_iter: 41"})
     process = project.start("dvc", "repro")
     wait_for((project.path / "reports" / ".partial-50_train.ipynb").exists)

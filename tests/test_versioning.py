@@ -11,18 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import Project, bake_into, find_program, free_port, hashes, wait_for
+from conftest import Project, bake_into, contents, find_program, free_port, wait_for
 
 REMOTES = {"local": "", "s3": "s3://", "gcs": "gs://", "azure": "azure://", "ssh": "ssh://"}
 DRIVERS = {"local": "dvc", "s3": "dvc_s3", "gcs": "dvc_gs", "azure": "dvc_azure", "ssh": "dvc_ssh"}
 AWS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 APRIL = {"months: [1, 2, 3]": "months: [1, 2, 3, 4]", "2013-02-15": "2013-03-15", "2013-03-10": "2013-04-10"}
 UP_TO_DATE = "Data and pipelines are up to date."
-
-
-def contents(project: Project) -> dict[str, bytes]:
-    """All that the pipeline has written, by path."""
-    return {path: (project.path / path).read_bytes() for path in hashes(project)}
 
 
 @pytest.fixture

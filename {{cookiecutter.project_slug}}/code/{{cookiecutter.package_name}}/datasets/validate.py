@@ -54,12 +54,13 @@ def join_shares(tables: dict[str, pd.DataFrame], schema: dict[str, Table]) -> di
     return shares
 
 
-def check_join_shares(shares: dict[str, float], min_join_share: float) -> None:
+def check_join_shares(shares: dict[str, float], schema: dict[str, Table], min_join_share: float) -> None:
     """Raise DataError if too few rows find their row in another table."""
-    for name, share in shares.items():
-        if share < min_join_share:
+    joins = [(table.name, other, keys) for table in schema.values() for other, keys in table.joins.items()]
+    for name, other, keys in joins:
+        if shares[other] < min_join_share:
             raise DataError(
-                f"data/raw/{name}.parquet: only {share:.1%} of the rows that look it up find their row; "
+                f"data/raw/{other}.parquet: only {shares[other]:.1%} of the {name} find their row by {', '.join(keys)}; "
                 f"`validate.min_join_share` in params.yaml asks for {min_join_share:.0%}."
             )
 

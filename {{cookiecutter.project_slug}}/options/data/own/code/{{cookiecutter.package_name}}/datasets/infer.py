@@ -74,7 +74,7 @@ def is_identifier(name: str, values: pd.Series, type_: str) -> bool:
     if type_ not in ("integer", "category", "text") or values.nunique() < 0.99 * len(values) or len(values) < 10:
         return False
     if type_ == "integer":
-        numbered = values.max() - values.min() + 1 == len(values)
+        numbered = values.min() in (0, 1) and values.max() - values.min() + 1 == len(values)
         return bool(numbered or ID_NAME.search(name))
     return bool(values.astype("str").head(1000).str.split().str.len().mean() < 2 or ID_NAME.search(name))
 
