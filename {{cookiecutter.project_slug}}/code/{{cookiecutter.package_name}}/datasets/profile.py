@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pandas as pd
 
 from .tables import replace_file
@@ -17,15 +18,18 @@ def write_profile(frame: pd.DataFrame, path: str | Path, title: str, max_rows: i
 
     Equal tables give equal bytes: skrub numbers its elements at random, here they are numbered in order.
     """
-    from matplotlib import rc_context
     from skrub import TableReport  # 2 s
 
     step = -(-len(frame) // max_rows)
     part = frame.iloc[:: max(step, 1), :MAX_COLUMNS]
     if part.shape != frame.shape:
         title += f" ({len(part):,} of {len(frame):,} rows, {part.shape[1]:,} of {frame.shape[1]:,} columns)"
-    with rc_context({"svg.hashsalt": "profile"}):
-        html = TableReport(part, title=title, verbose=0).html()
+    usual, plt.rcParams["svg.hashsalt"] = (
+        plt.rcParams["svg.hashsalt"],
+        "profile",
+    )  # rc_context would stop a cell's pictures
+    html = TableReport(part, title=title, verbose=0).html()
+    plt.rcParams["svg.hashsalt"] = usual
     html = re.sub(r"<dc:date>.*?</dc:date>", "", html)
     for number, name in enumerate(dict.fromkeys(re.findall(r'id="(?:report_)?([0-9a-f]{8})\b', html))):
         html = html.replace(name, f"{number:08x}")
