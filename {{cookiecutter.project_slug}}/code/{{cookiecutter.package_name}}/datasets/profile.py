@@ -24,12 +24,9 @@ def write_profile(frame: pd.DataFrame, path: str | Path, title: str, max_rows: i
     part = frame.iloc[:: max(step, 1), :MAX_COLUMNS]
     if part.shape != frame.shape:
         title += f" ({len(part):,} of {len(frame):,} rows, {part.shape[1]:,} of {frame.shape[1]:,} columns)"
-    usual, plt.rcParams["svg.hashsalt"] = (
-        plt.rcParams["svg.hashsalt"],
-        "profile",
-    )  # rc_context would stop a cell's pictures
-    html = TableReport(part, title=title, verbose=0).html()
-    plt.rcParams["svg.hashsalt"] = usual
+    plt.switch_backend(plt.get_backend())  # starts it: skrub, if it drew first, would leave a notebook's pictures off
+    with plt.rc_context({"svg.hashsalt": "profile"}):
+        html = TableReport(part, title=title, verbose=0).html()
     html = re.sub(r"<dc:date>.*?</dc:date>", "", html)
     for number, name in enumerate(dict.fromkeys(re.findall(r'id="(?:report_)?([0-9a-f]{8})\b', html))):
         html = html.replace(name, f"{number:08x}")
