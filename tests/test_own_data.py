@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def environment(tmp_path_factory) -> Project:
     """A project on own data, installed; the others of this file borrow its environment."""
     folder = tmp_path_factory.mktemp("own")
@@ -25,24 +25,29 @@ def environment(tmp_path_factory) -> Project:
     return project
 
 
+@pytest.fixture(scope="module")
+def place(environment):
+    """Where one project after the other is baked: they share a warm process."""
+    folder = environment.path.parent / "baked"
+    yield folder
+    Project(folder / "own-data").run("python", "-m", "own_data.pipeline", "stop", ok=None)
+
+
 @pytest.fixture
-def bake_own(environment, tmp_path, monkeypatch):
+def bake_own(environment, place, tmp_path, monkeypatch):
     """Bake a project on a table, named as a user does: relative to where the user is."""
 
     def bake(table: str | Path, target: str, **answers: str) -> Project:
+        shutil.rmtree(place, ignore_errors=True)
         monkeypatch.chdir(tmp_path)
         monkeypatch.setenv("PWD", str(tmp_path))
-        project = bake_into(
-            tmp_path, data="own", data_path=str(table), target=target, project_slug="own-data", **answers
-        )
+        project = bake_into(place, data="own", data_path=str(table), target=target, project_slug="own-data", **answers)
         (project.path / ".venv").symlink_to(environment.path / ".venv")
         monkeypatch.setenv("PYTHONPATH", str(project.path / "code"))
         project.run("git", "init", "--quiet", "--initial-branch=main")
         return project
 
-    yield bake
-    if (tmp_path / "own-data").is_dir():
-        Project(tmp_path / "own-data").run("python", "-m", "own_data.pipeline", "stop", ok=None)
+    return bake
 
 
 def run_pipeline(project: Project) -> dict:
