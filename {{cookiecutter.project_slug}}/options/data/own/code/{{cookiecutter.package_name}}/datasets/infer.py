@@ -55,7 +55,8 @@ def find_useless(frame: pd.DataFrame, types: dict[str, str]) -> dict[str, tuple[
         if values.empty:
             found[name] = "ignored", "it has no values"
         elif values.nunique() == 1 and len(values) == len(frame):
-            found[name] = "ignored", f"it is always {str(values.iloc[0])[:40]!r}"
+            always = f"{values.iloc[0]:g}" if isinstance(values.iloc[0], float) else str(values.iloc[0])
+            found[name] = "ignored", f"it is always {always[:40]!r}"
         elif is_identifier(name, values, types[name]):
             found[name] = "identifier", "each row has its own value"
         elif (twin := seen.setdefault(fingerprint, name)) != name and frame[twin].equals(frame[name]):
