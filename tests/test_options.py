@@ -95,7 +95,7 @@ def answers(request):
 
 def test_exactly_these_files_come_out(bake, answers):
     project = bake(**answers)
-    slug = answers.get("project_slug", "flight-delays")
+    slug = answers.get("project_slug", "my-data" if answers.get("data") == "own" else "flight-delays")
     package = answers.get("package_name", slug.replace("-", "_"))
     files = FILES + (FILES_OF_OWN_DATA if answers.get("data") == "own" else FILES_OF_FLIGHTS)
     assert project.files() == set(files.replace("PACKAGE", package).split())
