@@ -8,6 +8,7 @@ import pytest
 from {{ cookiecutter.package_name }}.datasets.labels import (
     ABSTAIN,
     apply_labelling_functions,
+    count_contradictions,
     describe_labels,
     majority_label,
     summarise_labelling,
@@ -101,3 +102,9 @@ def test_label_known_before_the_question_is_counted():
 def test_numbers_are_described_by_mean_and_quartiles():
     report = describe_labels(pd.Series([1.0, 2.0, 3.0]), "scale")
     assert report["overall"] == {"mean": 2.0, "lower quartile": 1.5, "median": 2.0, "upper quartile": 2.5}
+
+
+def test_twins_with_another_label_are_counted():
+    features = pd.DataFrame({"a": [1, 1, 1, 2, 2], "b": ["x", "x", "y", "x", None]}, index=[5, 3, 9, 1, 2])
+    assert count_contradictions(features, pd.Series([0, 1, 0, 0, 1], index=features.index)) == 2
+    assert count_contradictions(features, pd.Series(0, index=features.index)) == 0

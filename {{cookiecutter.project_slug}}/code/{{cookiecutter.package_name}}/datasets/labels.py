@@ -6,7 +6,15 @@ import pandas as pd
 
 from .tables import DataError
 
-__all__ = ["ABSTAIN", "apply_labelling_functions", "describe_labels", "majority_label", "summarise_labelling", "vote"]
+__all__ = [
+    "ABSTAIN",
+    "apply_labelling_functions",
+    "count_contradictions",
+    "describe_labels",
+    "majority_label",
+    "summarise_labelling",
+    "vote",
+]
 
 ABSTAIN = -1  # the vote of a labelling function that does not know
 
@@ -66,6 +74,12 @@ def _describe_delay(delay: pd.Series) -> dict:
     quantiles = zip(("median", "p95", "max"), minutes.quantile([0.5, 0.95, 1.0]), strict=True)
     values = {name: round(value / size, 2) for name, value in quantiles if len(minutes)}
     return {"rows": len(minutes), "unit": unit, **values, "known_before_asked": int((minutes < 0).sum())}
+
+
+def count_contradictions(features: pd.DataFrame, label: pd.Series) -> int:
+    """Return how many rows have a twin with the same features and another label: no model can be right on both."""
+    alike = pd.util.hash_pandas_object(features, index=False)
+    return int((label.groupby(alike.to_numpy()).transform("nunique") > 1).sum())
 
 
 def vote(where: pd.Series, label: int) -> pd.Series:

@@ -12,7 +12,7 @@ from .tables import DataError, replace_file
 __all__ = ["Column", "Table", "read_schema", "to_pandera", "write_schema"]
 
 TYPES = ("integer", "number", "boolean", "date", "category", "text")
-ROLES = ("feature", "target", "time", "group", "identifier", "ignored")
+ROLES = ("feature", "target", "time", "label_time", "group", "identifier", "ignored")
 MASKS = ("drop", "hash", "keep")
 
 

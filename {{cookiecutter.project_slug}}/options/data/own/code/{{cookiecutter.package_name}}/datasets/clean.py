@@ -35,7 +35,8 @@ def drop_rows(frame: pd.DataFrame, table: Table) -> tuple[pd.DataFrame, dict[str
 # %% ../../../notebooks/30_clean.ipynb #drop-columns
 def drop_columns(frame: pd.DataFrame, table: Table) -> tuple[pd.DataFrame, dict[str, str]]:
     """Return the columns that go on, and the reason for each of the others."""
-    gone = {name: table.columns[name].why or "set aside in data/schema.yaml" for name in table.with_role("ignored")}
+    aside = [*table.with_role("ignored"), *table.with_role("label_time")]
+    gone = {name: table.columns[name].why or "set aside in data/schema.yaml" for name in aside}
     frame = frame.drop(columns=list(gone))
     frame, masked = mask_columns(frame, table.columns)
     return frame, gone | {name: f"personal data, masked: {done['mask']}" for name, done in masked.items()}
