@@ -86,6 +86,17 @@ def test_days_counted_back_and_labels_by_rule_are_a_matter_of_parameters(project
     project.run("pytest", "--quiet", "tests/data_validation")
 
 
+def test_another_season_is_recorded_as_value_skew_and_stops_nothing(project):
+    assert json.loads(project.read("reports/validation.json"))["value_skew"] is False
+    project.edit("params.yaml", {"months: [1, 2, 3]": "months: [1, 2, 3, 7]"})
+    project.run("dvc", "repro", "validate")
+    verdict = json.loads(project.read("reports/validation.json"))
+    assert verdict["value_skew"] is True
+    found = {(finding["table"], finding["column"], finding["family"]) for finding in verdict["findings"]}
+    assert {("weather", "temp", "distribution"), ("weather", "temp", "out_of_distribution")} <= found
+    assert "temp" in project.run("python", "-m", "flight_delays.pipeline", "summary").stdout
+
+
 def test_edited_notebook_is_exported_before_it_is_used(project):
     project.edit("notebooks/40_features.ipynb", {'LABEL = \\"late\\"': 'LABEL = \\"late\\"  # the outcome'})
     output = project.run("make", "pipeline").stdout

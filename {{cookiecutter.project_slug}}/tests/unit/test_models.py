@@ -171,6 +171,7 @@ def test_summary_says_what_was_judged(kind, tmp_path):
     files = {
         "reports/metrics.json": {"holdout": {"rows": 1234, **about}, **figures},
         "reports/registration.json": {"model": "m", "version": 1, "alias": "challenger", "refused": ["too bad"]},
+        "reports/validation.json": {"findings": [{"message": "price: mean 9 against 5"}] * 3},
         "data/interim/task.json": {"task": kind, "target": "price", "classes": task.classes},
     }
     for name, values in files.items():
@@ -183,4 +184,5 @@ def test_summary_says_what_was_judged(kind, tmp_path):
         "regression": "1,234 rows; price 152.1000 on average, standard deviation 77.0000",
     }
     assert words[kind] in said
+    assert "3 moves since data/baseline.json; first, price: mean 9 against 5" in said
     assert PRIMARY[kind][0] in said and "m version 1 is challenger: too bad" in said

@@ -7,7 +7,7 @@ __all__ = ["summarise"]
 
 
 def summarise(root: Path) -> str:
-    """Return the hold-out figures, the decision of the gate, and where to look next."""
+    """Return the hold-out figures, what has moved, the decision of the gate, and where to look next."""
     metrics = _read(root / "reports" / "metrics.json")
     decision = _read(root / "reports" / "registration.json")
     columns = list(metrics["candidate"])
@@ -24,6 +24,8 @@ def summarise(root: Path) -> str:
     verdict = f"{decision['model']} version {decision['version']} is {decision['alias']}"
     if decision["refused"]:
         verdict += ": " + "; ".join(decision["refused"])
+    if findings := _read(root / "reports" / "validation.json")["findings"]:
+        lines.append(f"Value skew: {len(findings)} moves since data/baseline.json; first, {findings[0]['message']}")
     lines += [
         f"Registered: {verdict}",
         "Look at:",
@@ -50,7 +52,7 @@ def _describe(holdout: dict, task: dict) -> str:
 
 def _number(value: float) -> str:
     """Return four decimals where they say something, else four digits."""
-    return f"{value:,.4f}" if value == 0 or 0.001 <= abs(value) < 1e6 else f"{value:.3e}"
+    return f"{value:,.4f}" if value == 0 or 0.0001 <= abs(value) < 1e6 else f"{value:.3e}"
 
 
 def _read(file: Path) -> dict:

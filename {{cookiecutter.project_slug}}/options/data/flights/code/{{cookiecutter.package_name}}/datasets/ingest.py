@@ -31,13 +31,13 @@ def find_tables(package: str = PACKAGE) -> dict[str, Path]:
     return {table: found[table] for table in TABLES}
 
 # %% ../../../notebooks/10_ingest.ipynb #take-months
-def take_months(flights: pd.DataFrame, months: list[int]) -> pd.DataFrame:
-    """Return the flights of the given months, in their order. Each month must have flights."""
+def take_months(table: pd.DataFrame, months: list[int]) -> pd.DataFrame:
+    """Return the rows of the given months, in their order. Each month must have some."""
     if not months:
         raise DataError("`ingest.months` in params.yaml is empty: name at least one month.")
-    if empty := sorted(set(months) - set(flights["month"])):
+    if empty := sorted(set(months) - set(table["month"])):
         raise DataError(f"`ingest.months` in params.yaml: there are no flights in month {empty}; take 1 to 12.")
-    return flights[flights["month"].isin(months)].reset_index(drop=True)
+    return table[table["month"].isin(months)].reset_index(drop=True)
 
 # %% ../../../notebooks/10_ingest.ipynb #describe-source
 def describe_source(file: Path, frame: pd.DataFrame) -> dict:
@@ -45,6 +45,6 @@ def describe_source(file: Path, frame: pd.DataFrame) -> dict:
     return {"file": file.name} | describe_file(file) | {"rows": len(frame), "columns": frame.shape[1]}
 
 
-def count_months(flights: pd.DataFrame) -> dict[str, int]:
-    """Return the number of flights in each month that has any."""
-    return {str(month): int(rows) for month, rows in flights.groupby("month").size().items()}
+def count_months(table: pd.DataFrame) -> dict[str, int]:
+    """Return the number of rows in each month that has any."""
+    return {str(month): int(rows) for month, rows in table.groupby("month").size().items()}
