@@ -109,8 +109,8 @@ def _check_keys(where: str, content: dict, known: set[str]) -> None:
         raise DataError(f"{where}: `{unknown[0]}` is not known; there is {', '.join(sorted(known))}.")
 
 
-def write_schema(tables: dict[str, Table], path: str | Path, header: str) -> None:
-    """Write the schema file, a line per column, below the comment `header`."""
+def write_schema(tables: dict[str, Table], datasets: dict[str, dict], path: str | Path, header: str) -> None:
+    """Write the schema file, a line per column, below the comment `header`; `datasets` is what the catalog says of derived ones."""
     yaml = YAML()
     yaml.width, yaml.allow_unicode = 10_000, True
     content = yaml.map()
@@ -123,7 +123,7 @@ def write_schema(tables: dict[str, Table], path: str | Path, header: str) -> Non
         content[name] = yaml.map(**rest, columns=columns)
     with replace_file(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         file.write(header)
-        yaml.dump({"tables": content}, file)
+        yaml.dump({"tables": content, "datasets": datasets}, file)
 
 
 def _said(item: Column | Table, default: Column | Table) -> dict:
