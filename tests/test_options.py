@@ -70,8 +70,8 @@ tests/data_validation/test_data.py tests/data_validation/test_raw.py tests/integ
 tests/integration/test_step.py tests/model/test_model.py tests/unit/test_catalog.py tests/unit/test_events.py
 tests/unit/test_guard.py tests/unit/test_labels.py tests/unit/test_models.py tests/unit/test_normalise.py
 tests/unit/test_onnx_format.py tests/unit/test_parallel.py tests/unit/test_parameters.py tests/unit/test_parse.py
-tests/unit/test_privacy.py tests/unit/test_skew.py tests/unit/test_split.py tests/unit/test_store.py
-tests/unit/test_tables.py tests/unit/test_wiring.py tests/unit/test_wrangling.py
+tests/unit/test_privacy.py tests/unit/test_schema.py tests/unit/test_skew.py tests/unit/test_split.py
+tests/unit/test_store.py tests/unit/test_tables.py tests/unit/test_wiring.py tests/unit/test_wrangling.py
 """
 FILES_OF_FLIGHTS = """
 code/PACKAGE/datasets/arrivals.py data/schema.yaml tests/model/test_candidate.py tests/unit/test_arrivals.py
@@ -84,7 +84,7 @@ code/PACKAGE/datasets/reading/database.py code/PACKAGE/datasets/reading/delimite
 code/PACKAGE/datasets/reading/locations.py code/PACKAGE/datasets/reading/sources.py
 code/PACKAGE/datasets/reading/text_encoding.py code/PACKAGE/datasets/reading/typed_files.py
 code/PACKAGE/datasets/reading/unpack.py code/PACKAGE/datasets/target.py docs/your_data.md notebooks/15_schema.ipynb
-tests/unit/test_pii.py tests/unit/test_sources.py
+tests/unit/test_infer.py tests/unit/test_pii.py tests/unit/test_sources.py
 """
 
 

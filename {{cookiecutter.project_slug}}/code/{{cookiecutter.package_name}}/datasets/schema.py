@@ -110,7 +110,10 @@ def _check_keys(where: str, content: dict, known: set[str]) -> None:
 
 
 def write_schema(tables: dict[str, Table], datasets: dict[str, dict], path: str | Path, header: str) -> None:
-    """Write the schema file, a line per column, below the comment `header`; `datasets` is what the catalog says of derived ones."""
+    """Write the schema file, a line per column, below the comment `header`.
+
+    `datasets` is for the catalog: descriptions and owners of what steps make of the tables.
+    """
     yaml = YAML()
     yaml.width, yaml.allow_unicode = 10_000, True
     content = yaml.map()
