@@ -165,6 +165,30 @@ def test_thirty_rows_and_an_excel_file(environment, bake_own, tmp_path):
     assert figures["holdout"]["rows"] == 6
 
 
+def test_a_table_in_postgresql_and_its_password_is_written_nowhere(environment, bake_own, postgres, monkeypatch):
+    code = (
+        "import numpy as np, pandas as pd, sqlalchemy; draw = np.random.default_rng(0);"
+        "frame = pd.DataFrame({'order id': range(300), 'placed': pd.date_range('2024-01-01', periods=300, freq='D', tz='UTC'),"
+        "'kind': draw.choice(['a', 'b', None], 300), 'value': draw.normal(size=300)});"
+        "frame['returned'] = frame['value'] + (frame['kind'] == 'a') > 0.5;"
+        f"frame.to_sql('Orders', sqlalchemy.create_engine({postgres.url.replace('postgresql', 'postgresql+psycopg')!r}), index=False)"
+    )
+    script(environment, code)
+    monkeypatch.setenv("DATABASE_PASSWORD", "s3cret")
+    project = bake_own(f"postgresql://tester@{postgres.address}/postgres#Orders", "returned", time_column="placed")
+    assert run_pipeline(project)["candidate"]["roc_auc"] > 0.9
+    found = columns(project)
+    assert (found["order id"]["role"], found["placed"]["type"], found["returned"]["role"]) == (
+        "identifier",
+        "date",
+        "target",
+    )
+    assert postgres.address in project.read("data/raw/source.json")
+    for file in project.path.rglob("*"):
+        if file.is_file() and not {".venv", "tests"} & set(file.parts):
+            assert b"s3cret" not in file.read_bytes(), file
+
+
 def test_two_thousand_columns(environment, bake_own, tmp_path):
     script(
         environment,
