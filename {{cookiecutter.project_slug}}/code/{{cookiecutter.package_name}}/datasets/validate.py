@@ -21,7 +21,7 @@ def check_table(frame: pd.DataFrame, table: Table, path: str) -> pd.DataFrame:
     if frame.empty:
         raise DataError(f"{path} has no rows.")
     try:
-        return to_pandera(table).validate(convert_columns(frame, table), lazy=True)
+        return to_pandera(table).validate(convert_columns(frame.reset_index(drop=True), table), lazy=True)
     except SchemaErrors as errors:
         problems = describe_failures(errors.failure_cases)
     more = f"\n  and {len(problems) - 5} more" if len(problems) > 5 else ""
