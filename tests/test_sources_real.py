@@ -20,8 +20,8 @@ CSV = "id;größe\n007;1,5\n008;\n"
 ROWS = [["007", "1,5"], ["008", None]]
 READ = """
 import json, sys
-from flight_delays.datasets.sources import load_source
-from flight_delays.datasets.tables import DataError, write_table
+from sources.datasets.reading.sources import load_source
+from sources.datasets.tables import DataError, write_table
 try:
     frame, facts = load_source(sys.argv[1], **json.loads(sys.argv[2]))
 except DataError as error:
@@ -36,7 +36,8 @@ print(json.dumps({"rows": rows, "types": types, "facts": facts}, default=str))
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Project:
     """A project that can read from S3."""
-    project = bake_into(tmp_path_factory.mktemp("sources"), remote="s3")
+    answers = {"data": "own", "data_path": "https://127.0.0.1/x.csv", "target": "y", "project_slug": "sources"}
+    project = bake_into(tmp_path_factory.mktemp("sources"), remote="s3", **answers)
     project.run("make", "setup")
     return project
 
