@@ -34,6 +34,7 @@ CELLS = {
     "output is cleared": "print('gone')\nclear_output()\nprint('kept')",
     "output is cleared later": "print('gone')\nclear_output(wait=True)\nprint('kept')",
     "data frame": "import pandas as pd\nframe = pd.DataFrame({'a': [1, 2], 'b': ['x', 'é']})\nframe",
+    "wide data frame": "pd.DataFrame([range(30)], columns=[f'column {n}' for n in range(30)])",
     "picture": "import matplotlib.pyplot as plt\nplt.plot([1, 2]); plt.title('t')",
     "picture is shown": "fig, ax = plt.subplots()\nax.bar([1, 2], [3, 4])\nplt.show()\nprint('after')",
     "closed picture": "fig, ax = plt.subplots()\nplt.close(fig)",

@@ -4,6 +4,7 @@ import codecs
 import os
 import select
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,6 +32,9 @@ def prepare_kernel() -> None:
 def take_kernel() -> "Kernel":
     """Return a kernel that has run nothing yet."""
     prepare_kernel()
+    pandas = sys.modules.get("pandas")
+    if pandas and pandas.get_option("display.max_columns") == 0:  # imported without IPython it took us for a terminal
+        pandas.set_option("display.max_columns", 20)
     return _prepared.pop()
 
 
