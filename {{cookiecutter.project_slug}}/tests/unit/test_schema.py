@@ -85,7 +85,7 @@ def test_missing_range_pattern_and_key_are_checked():
     for broken in ({"x": [None, 1.0]}, {"x": [-1.0, 1.0]}, {"x": [10.0, 1.0]}, {"y": ["A", "b"]}):
         with pytest.raises(DataError, match=f"column '{next(iter(broken))}'"):
             check_table(good.assign(**broken), table, "t")
-    with pytest.raises(DataError, match="not_unique|multiple_fields_uniqueness|uniqueness"):
+    with pytest.raises(DataError, match="uniqueness"):
         check_table(good.assign(y="A"), Table("t", table.columns, key=["y"]), "t")
 
 
