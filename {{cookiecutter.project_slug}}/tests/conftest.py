@@ -1,4 +1,4 @@
-"""Shared by all tests: where the project is."""
+"""Shared by all tests: where the project is, and what its pipeline has made."""
 
 from pathlib import Path
 
@@ -9,3 +9,21 @@ import pytest
 def root() -> Path:
     """The project's root."""
     return Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def bring(root):
+    """Return a function from a path in the project to the file; where it is not there, the test is skipped."""
+
+    def bring(path: str) -> Path:
+        if not (root / path).is_file():
+            pytest.skip(f"no {path}: run `make pipeline` or `dvc pull`")
+        return root / path
+
+    return bring
+
+
+@pytest.fixture(scope="session")
+def candidate(bring) -> Path:
+    """The candidate model."""
+    return bring("models/candidate.onnx")

@@ -14,20 +14,14 @@ ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = read_schema(ROOT / "data/schema.yaml") if (ROOT / "data/schema.yaml").is_file() else {}
 
 
-def bring(path):
-    if not (ROOT / path).is_file():
-        pytest.skip(f"no {path}: run `make pipeline` or `dvc pull`")
-    return ROOT / path
-
-
 @pytest.mark.parametrize("name", SCHEMA)
-def test_raw_table_keeps_its_schema(name):
+def test_raw_table_keeps_its_schema(bring, name):
     path = f"data/raw/{name}.parquet"
     check_table(read_table(bring(path)), SCHEMA[name], path)
 
 
 @pytest.mark.parametrize("name", SCHEMA)
-def test_report_says_how_the_table_has_moved(name):
+def test_report_says_how_the_table_has_moved(bring, name):
     report = json.loads(bring("reports/validation.json").read_text(encoding="utf-8"))
     baseline = json.loads(bring("data/baseline.json").read_text(encoding="utf-8"))
     frame = check_table(read_table(bring(f"data/raw/{name}.parquet")), SCHEMA[name], name)

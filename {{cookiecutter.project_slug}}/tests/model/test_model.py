@@ -12,14 +12,6 @@ from {{ cookiecutter.package_name }}.models.onnx_format import predict_onnx
 
 
 @pytest.fixture(scope="module")
-def candidate(root):
-    path = root / "models" / "candidate.onnx"
-    if not path.is_file():
-        pytest.skip("no models/candidate.onnx: run `make pipeline` or `dvc pull`")
-    return path
-
-
-@pytest.fixture(scope="module")
 def task(root, candidate):
     return read_task(root / "data" / "interim" / "task.json")
 

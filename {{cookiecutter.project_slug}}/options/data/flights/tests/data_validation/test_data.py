@@ -13,14 +13,9 @@ from {{ cookiecutter.package_name }}.features.build import LABEL
 SPLITS = ("train", "validation", "holdout")
 
 
-@pytest.fixture(scope="module")
-def table(root):
-    def load(path):
-        if not (root / path).is_file():
-            pytest.skip(f"no {path}: run `make pipeline` or `dvc pull`")
-        return read_table(root / path)
-
-    return load
+@pytest.fixture
+def table(bring):
+    return lambda path: read_table(bring(path))
 
 
 @pytest.mark.parametrize("path", ["interim/flights", *(f"processed/{split}" for split in SPLITS)])

@@ -11,17 +11,12 @@ from {{ cookiecutter.package_name }}.datasets.tables import read_table
 SPLITS = ("train", "validation", "holdout")
 
 
-@pytest.fixture(scope="module")
-def load(root):
-    def load(path):
-        if not (root / path).is_file():
-            pytest.skip(f"no {path}: run `make pipeline` or `dvc pull`")
-        return read_table(root / path) if path.endswith(".parquet") else json.loads((root / path).read_text())
-
-    return load
+@pytest.fixture
+def load(bring):
+    return lambda path: read_table(bring(path)) if path.endswith(".parquet") else json.loads(bring(path).read_text())
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def table(root, load):
     load("data/interim/task.json")
     return read_schema(root / "data/schema.yaml")["table"]
