@@ -104,8 +104,8 @@ def _source_tags(root: Path, notebook: Path) -> dict[str, str]:
         "mlflow.source.name": notebook.relative_to(root).as_posix(),
         "mlflow.source.type": "NOTEBOOK",
         "mlflow.source.git.commit": git("rev-parse", "--verify", "--quiet", "HEAD") or "none",
-        # Each step changes dvc.lock; what counts is whether code, notebooks and parameters are those of the commit.
-        "git.dirty": str(bool(git("status", "--porcelain", "--", ".", ":!dvc.lock"))).lower(),
+        # Steps change these two; what counts is whether code, notebooks and parameters are those of the commit.
+        "git.dirty": str(bool(git("status", "--porcelain", "--", ".", ":!dvc.lock", ":!data/baseline.json"))).lower(),
         "mlflow.user": psutil.Process().username(),
     }
     if experiment := os.environ.get("DVC_EXP_NAME"):
