@@ -18,8 +18,10 @@ FORBIDDEN = {
 @pytest.fixture
 def clean(installed):
     """The installed project, put back to its commit when the test is over."""
-    before = installed.run("git", "rev-parse", "HEAD").stdout.strip()
+    before, files = installed.run("git", "rev-parse", "HEAD").stdout.strip(), installed.files()
     yield installed
+    for ignored in installed.files() - files:
+        (installed.path / ignored).unlink()
     installed.run("git", "reset", "--hard", "--quiet", before)
     installed.run("git", "clean", "--quiet", "--force", "-d")
 
