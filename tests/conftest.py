@@ -1,5 +1,6 @@
 """Bake the template, and run what a user runs in the project that comes out."""
 
+import json
 import os
 import re
 import shutil
@@ -20,6 +21,9 @@ SAMPLE = {  # three months instead of twelve: the whole pipeline in well under a
     "months: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]": "months: [1, 2, 3]",
     '"2013-09-01"': '"2013-02-15"',
     '"2013-11-01"': '"2013-03-10"',
+    "n_estimators: 50": "n_estimators: 10",
+    "draws: 100": "draws: 20",
+    "rows: 20000 #": "rows: 4000 #",
 }
 
 
@@ -78,6 +82,24 @@ def steps_run(output: str) -> list[str]:
     return re.findall(r"Running stage '(\w+)'", output)
 
 
+def boosting(trees: int) -> dict[str, str]:
+    """The change of params.yaml that makes the candidate a boosting of so many trees, whatever else would be better."""
+    return {"model: best": "model: hist_gradient_boosting", "max_iter: 300": f"max_iter: {trees}"}
+
+
+def fill_requirements(project: Project) -> None:
+    """Write what only people can say into docs/requirements.yaml of own data: nobody but them can open the gate."""
+    task = json.loads(project.read("data/interim/task.json"))
+    classes = task.get("classes", [])
+    costs = {actual: {said: 1 for said in classes if said != actual} for actual in classes}
+    text = project.read("docs/requirements.yaml").replace('category: ""', "category: minimal")
+    text = re.sub(r': ""', ": Somebody has thought about it.", text)
+    (project.path / "docs" / "requirements.yaml").write_text(text, encoding="utf-8")
+    costs = json.dumps(costs or {"too_high": 1, "too_low": 1}, ensure_ascii=False)
+    reasons = "reasons: {error: All errors are alike to us.}"
+    project.edit("docs/requirements.yaml", {"matrix: {}": f"matrix: {costs}", "reasons: {}": reasons})
+
+
 def hashes(project: Project) -> dict[str, str]:
     stages = YAML(typ="safe").load(project.read("dvc.lock"))["stages"].values()
     return {out["path"]: out["md5"] for stage in stages for out in stage["outs"]}
@@ -87,7 +109,7 @@ def output_files(project: Project) -> set[str]:
     """Return the files that dvc.lock lists, those in its folders included."""
     found = [project.path / path for path in hashes(project)]
     files = {file for path in found for file in (path.rglob("*") if path.is_dir() else [path])}
-    return {file.relative_to(project.path).as_posix() for file in files}
+    return {file.relative_to(project.path).as_posix() for file in files if not file.is_dir()}
 
 
 def contents(project: Project) -> dict[str, bytes]:

@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from conftest import Project, hashes, script
+from conftest import Project, boosting, hashes, script
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +39,7 @@ def test_each_table_has_a_page_with_the_figures_of_the_file(project):
 
 def test_lineage_names_each_step_and_ends_in_the_version_of_the_model(project):
     diagram = pages(project)["README.md"].partition("```mermaid\n")[2].partition("```")[0]
-    for step in ("ingest", "validate", "clean", "features", "train", "evaluate", "register"):
+    for step in ("ingest", "validate", "clean", "features", "train", "evaluate", "inspect", "backtest", "register"):
         assert f'(["{step}"])' in diagram
     decision = json.loads(project.read("reports/registration.json"))
     assert f"flight-delays version {decision['version']}<br>{decision['alias']}" in diagram
@@ -47,11 +47,11 @@ def test_lineage_names_each_step_and_ends_in_the_version_of_the_model(project):
 
 def test_another_model_makes_the_catalog_stale_until_it_is_written(project):
     project.run("make", "check")
-    project.edit("params.yaml", {"max_iter: 300": "max_iter: 6"})
+    project.edit("params.yaml", boosting(6))
     assert "docs/data is stale: `make catalog` writes it" in project.run("make", "pipeline").stdout
     said = project.run("make", "check", ok=False).stderr
     assert "`make catalog` writes it" in said
-    assert "models/candidate.onnx has changed" in said
+    assert "models/candidate has changed" in said
     project.run("git", "add", "--all")
     assert "`make catalog`" in project.run("git", "commit", "--message", "Stale", ok=False).stderr
     project.run("make", "fix")
@@ -73,7 +73,7 @@ def test_events_link_the_chain_from_raw_data_to_the_model_and_each_step_to_its_r
     project.run("dvc", "repro", "--force")
     told = events(project)[before:]
     ended = {event["job"]["name"]: event for event in told if event["eventType"] == "COMPLETE"}
-    assert len(told) == 2 * len(ended) == 14
+    assert len(told) == 2 * len(ended) == 18
     code = (
         "import mlflow; from flight_delays.pipeline.tracking import connect_mlflow; connect_mlflow();"
         "print(*mlflow.search_runs()['run_id'])"
@@ -90,7 +90,7 @@ def test_events_link_the_chain_from_raw_data_to_the_model_and_each_step_to_its_r
         ("ingest", "data/raw/flights.parquet", "clean"),
         ("clean", "data/interim/flights.parquet", "features"),
         ("features", "data/processed/train.parquet", "train"),
-        ("train", "models/candidate.onnx", "register"),
+        ("train", "models/candidate", "register"),
     ]
     for writer, path, reader in chain:
         assert datasets(writer, "outputs")[path] == datasets(reader, "inputs")[path] == known[path]

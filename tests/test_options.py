@@ -46,31 +46,57 @@ code/PACKAGE/datasets/skew/moves.py code/PACKAGE/datasets/split.py code/PACKAGE/
 code/PACKAGE/datasets/task.py code/PACKAGE/datasets/validate.py code/PACKAGE/datasets/wrangling.py
 code/PACKAGE/features/__init__.py code/PACKAGE/features/__main__.py code/PACKAGE/features/build.py
 code/PACKAGE/features/online.py code/PACKAGE/features/registry.py code/PACKAGE/features/store.py
-code/PACKAGE/models/__init__.py code/PACKAGE/models/columns.py code/PACKAGE/models/evaluate.py
-code/PACKAGE/models/onnx_format.py code/PACKAGE/models/pictures.py code/PACKAGE/models/predictor.py
-code/PACKAGE/models/register.py code/PACKAGE/models/train.py code/PACKAGE/pipeline/__init__.py
-code/PACKAGE/pipeline/__main__.py code/PACKAGE/pipeline/callers.py code/PACKAGE/pipeline/catalog/__init__.py
-code/PACKAGE/pipeline/catalog/diagram.py code/PACKAGE/pipeline/catalog/graph.py
-code/PACKAGE/pipeline/catalog/markdown.py code/PACKAGE/pipeline/catalog/meaning.py
-code/PACKAGE/pipeline/catalog/pages.py code/PACKAGE/pipeline/catalog/tables.py code/PACKAGE/pipeline/catalog/write.py
-code/PACKAGE/pipeline/checks.py code/PACKAGE/pipeline/events.py code/PACKAGE/pipeline/execute.py
-code/PACKAGE/pipeline/guard.py code/PACKAGE/pipeline/leaks.py code/PACKAGE/pipeline/lineage.py
-code/PACKAGE/pipeline/parallel.py code/PACKAGE/pipeline/parameters.py code/PACKAGE/pipeline/project.py
-code/PACKAGE/pipeline/report.html.j2 code/PACKAGE/pipeline/report.py code/PACKAGE/pipeline/run.py
-code/PACKAGE/pipeline/runs.py code/PACKAGE/pipeline/stage.py code/PACKAGE/pipeline/summary.py
-code/PACKAGE/pipeline/tracking.py code/PACKAGE/pipeline/warm/__init__.py code/PACKAGE/pipeline/warm/client.py
-code/PACKAGE/pipeline/warm/engine.py code/PACKAGE/pipeline/warm/kernel.py code/PACKAGE/pipeline/warm/server.py
-code/PACKAGE/pipeline/warm/step.py data/README.md data/interim/.gitkeep data/processed/.gitkeep data/raw/.gitkeep
-docs/feature_store.md docs/governance.md docs/solution_architecture.md docs/versioning.md dvc.yaml
-environments/README.md environments/conda.yaml environments/constraints-3.11.txt environments/constraints-3.12.txt
-environments/constraints-3.13.txt models/.gitkeep notebooks/10_ingest.ipynb notebooks/20_validate.ipynb
-notebooks/30_clean.ipynb notebooks/40_features.ipynb notebooks/50_train.ipynb notebooks/60_evaluate.ipynb
+code/PACKAGE/models/__init__.py code/PACKAGE/models/__main__.py code/PACKAGE/models/backtest.py
+code/PACKAGE/models/benchmark.py code/PACKAGE/models/calibrate.py code/PACKAGE/models/candidates.py
+code/PACKAGE/models/card/__init__.py code/PACKAGE/models/card/data_sheet.py code/PACKAGE/models/card/evidence.py
+code/PACKAGE/models/card/facts.py code/PACKAGE/models/card/inspected.py code/PACKAGE/models/card/judgement.py
+code/PACKAGE/models/card/missing.py code/PACKAGE/models/card/model_card.py code/PACKAGE/models/card/page.html.j2
+code/PACKAGE/models/card/page.py code/PACKAGE/models/card/parts.py code/PACKAGE/models/card/write.py
+code/PACKAGE/models/columns.py code/PACKAGE/models/decisions.py code/PACKAGE/models/evaluate.py
+code/PACKAGE/models/folds.py code/PACKAGE/models/gate/__init__.py code/PACKAGE/models/gate/bars.py
+code/PACKAGE/models/gate/costs.py code/PACKAGE/models/gate/duties.py code/PACKAGE/models/gate/judge.py
+code/PACKAGE/models/gate/phrases.py code/PACKAGE/models/gate/requirements.py code/PACKAGE/models/gate/verdict.py
+code/PACKAGE/models/insight/__init__.py code/PACKAGE/models/insight/backtest_pictures.py
+code/PACKAGE/models/insight/behaviour.py code/PACKAGE/models/insight/behaviour_file.py
+code/PACKAGE/models/insight/bins.py code/PACKAGE/models/insight/fairness.py code/PACKAGE/models/insight/importance.py
+code/PACKAGE/models/insight/learning_curve.py code/PACKAGE/models/insight/periods.py
+code/PACKAGE/models/insight/pictures.py code/PACKAGE/models/insight/segments.py code/PACKAGE/models/insight/slices.py
+code/PACKAGE/models/insight/try_out.py code/PACKAGE/models/inspection.py code/PACKAGE/models/onnx_format.py
+code/PACKAGE/models/package.py code/PACKAGE/models/pictures.py code/PACKAGE/models/predictor.py
+code/PACKAGE/models/register.py code/PACKAGE/models/registry/__init__.py code/PACKAGE/models/registry/decide.py code/PACKAGE/models/registry/history.py
+code/PACKAGE/models/registry/life_cycle.py code/PACKAGE/models/registry/listing.py
+code/PACKAGE/models/registry/register.py code/PACKAGE/models/registry/stages.py code/PACKAGE/models/registry/versions.py code/PACKAGE/models/search.py
+code/PACKAGE/models/skops_format.py code/PACKAGE/models/train.py code/PACKAGE/models/uncertainty.py
+code/PACKAGE/models/yaml_values.py code/PACKAGE/pipeline/__init__.py code/PACKAGE/pipeline/__main__.py
+code/PACKAGE/pipeline/callers.py code/PACKAGE/pipeline/catalog/__init__.py code/PACKAGE/pipeline/catalog/diagram.py
+code/PACKAGE/pipeline/catalog/graph.py code/PACKAGE/pipeline/catalog/markdown.py
+code/PACKAGE/pipeline/catalog/meaning.py code/PACKAGE/pipeline/catalog/pages.py
+code/PACKAGE/pipeline/catalog/tables.py code/PACKAGE/pipeline/catalog/write.py code/PACKAGE/pipeline/checks.py
+code/PACKAGE/pipeline/compare/__init__.py code/PACKAGE/pipeline/compare/notebooks.py
+code/PACKAGE/pipeline/compare/page.html.j2 code/PACKAGE/pipeline/compare/page.py code/PACKAGE/pipeline/compare/runs.py
+code/PACKAGE/pipeline/compare/side.py code/PACKAGE/pipeline/compare/write.py code/PACKAGE/pipeline/events.py
+code/PACKAGE/pipeline/execute.py code/PACKAGE/pipeline/guard.py code/PACKAGE/pipeline/leaks.py
+code/PACKAGE/pipeline/lineage.py code/PACKAGE/pipeline/parallel.py code/PACKAGE/pipeline/parameters.py
+code/PACKAGE/pipeline/project.py code/PACKAGE/pipeline/report.html.j2 code/PACKAGE/pipeline/report.py
+code/PACKAGE/pipeline/run.py code/PACKAGE/pipeline/runs.py code/PACKAGE/pipeline/stage.py
+code/PACKAGE/pipeline/summary.py code/PACKAGE/pipeline/tracking.py code/PACKAGE/pipeline/warm/__init__.py
+code/PACKAGE/pipeline/warm/client.py code/PACKAGE/pipeline/warm/engine.py code/PACKAGE/pipeline/warm/kernel.py
+code/PACKAGE/pipeline/warm/server.py code/PACKAGE/pipeline/warm/step.py data/README.md data/interim/.gitkeep
+data/processed/.gitkeep data/raw/.gitkeep docs/ai_canvas.md docs/behaviour.yaml docs/experiments.md
+docs/feature_store.md docs/governance.md docs/models.md docs/quality_gates.md docs/requirements.yaml
+docs/solution_architecture.md docs/versioning.md dvc.yaml environments/README.md environments/conda.yaml
+environments/constraints-3.11.txt environments/constraints-3.12.txt environments/constraints-3.13.txt models/.gitkeep
+notebooks/10_ingest.ipynb notebooks/20_validate.ipynb notebooks/30_clean.ipynb notebooks/40_features.ipynb
+notebooks/50_train.ipynb notebooks/60_evaluate.ipynb notebooks/65_inspect.ipynb notebooks/66_backtest.ipynb
 notebooks/70_register.ipynb params.yaml pyproject.toml reports/.gitkeep tests/conftest.py
 tests/data_validation/test_data.py tests/data_validation/test_raw.py tests/integration/test_engine.py
-tests/integration/test_step.py tests/model/test_model.py tests/unit/test_catalog.py tests/unit/test_events.py
-tests/unit/test_guard.py tests/unit/test_labels.py tests/unit/test_models.py tests/unit/test_normalise.py
+tests/integration/test_step.py tests/model/test_model.py tests/unit/test_backtest.py tests/unit/test_behaviour.py
+tests/unit/test_card.py tests/unit/test_catalog.py tests/unit/test_compare.py tests/unit/test_decisions.py
+tests/unit/test_events.py tests/unit/test_fairness.py tests/unit/test_gate.py tests/unit/test_guard.py
+tests/unit/test_history.py tests/unit/test_labels.py tests/unit/test_models.py tests/unit/test_normalise.py
 tests/unit/test_onnx_format.py tests/unit/test_parallel.py tests/unit/test_parameters.py tests/unit/test_parse.py
-tests/unit/test_privacy.py tests/unit/test_schema.py tests/unit/test_skew.py tests/unit/test_split.py
+tests/unit/test_predictor.py tests/unit/test_privacy.py tests/unit/test_requirements.py tests/unit/test_schema.py
+tests/unit/test_search.py tests/unit/test_segments.py tests/unit/test_skew.py tests/unit/test_split.py
 tests/unit/test_store.py tests/unit/test_tables.py tests/unit/test_wiring.py tests/unit/test_wrangling.py
 """
 FILES_OF_FLIGHTS = """

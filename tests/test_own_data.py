@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import TEMPLATE, Project, bake_into, script, steps_run
+from conftest import TEMPLATE, Project, bake_into, fill_requirements, script, steps_run
 from ruamel.yaml import YAML
 
 pytestmark = pytest.mark.slow
@@ -70,6 +70,15 @@ def task(project: Project) -> dict:
     return json.loads(project.read("data/interim/task.json"))
 
 
+def registration(project: Project) -> dict:
+    return json.loads(project.read("reports/registration.json"))
+
+
+def closed(decision: dict) -> set[str]:
+    """The gates that did not open."""
+    return {point["gate"] for point in decision["points"] if not point["passed"]}
+
+
 @pytest.mark.parametrize(
     ("name", "kind", "primary", "better"),
     [
@@ -86,10 +95,17 @@ def test_sets_of_scikit_learn(environment, bake_own, tmp_path, name, kind, prima
     assert task(project)["task"] == kind
     assert better(max(figures["candidate"][primary], figures["baseline"][primary])), figures
     assert not [column for column, facts in columns(project).items() if facts.get("role", "feature") == "ignored"]
-    project.run("git", "add", "--all")
+    project.commit("As generated, and run")
     project.run("python", "-m", "own_data.pipeline", "check-notebooks")
     project.run("pytest", "--quiet", "tests/unit/test_wiring.py", "tests/data_validation", "tests/model")
     assert steps_run(project.run("dvc", "repro").stdout) == []
+    before = registration(project)
+    assert before["alias"] == "challenger"
+    assert closed(before) == {"risk", "documentation"}, "what only people can say, and nothing else"
+    fill_requirements(project)
+    project.run("dvc", "repro")
+    assert registration(project)["refused"] == []
+    assert registration(project)["alias"] == "champion"
 
 
 def test_arrests_from_a_zip_with_groups_and_dates(environment, bake_own, tmp_path):

@@ -5,11 +5,11 @@ import re
 
 import nbformat
 import pytest
-from conftest import NOTHING_TO_DO, Project, hashes, output_files, steps_run, tracked
+from conftest import NOTHING_TO_DO, Project, boosting, hashes, output_files, steps_run, tracked
 
 pytestmark = pytest.mark.slow
 
-STEPS = ["ingest", "validate", "clean", "features", "train", "evaluate", "register"]
+STEPS = ["ingest", "validate", "clean", "features", "train", "evaluate", "inspect", "backtest", "register"]
 
 
 def test_pipeline_ends_with_figures_and_where_to_look(sample):
@@ -26,10 +26,9 @@ def test_pipeline_ends_with_figures_and_where_to_look(sample):
 def test_everything_a_step_writes_is_tracked_and_nothing_else_appears(sample):
     assert sample.run("git", "status", "--porcelain").stdout == ""
     ignored = {"data", "models", "reports"}
-    there = {
-        file for file in sample.files() if file.split("/")[0] in ignored and not file.endswith((".gitkeep", ".md"))
-    }
-    by_git, by_this_machine = {"data/schema.yaml"}, {"data/raw/log.jsonl"}
+    there = {file for file in sample.files() if file.split("/")[0] in ignored and not file.endswith(".gitkeep")}
+    by_git = {"data/README.md", "data/schema.yaml"}
+    by_this_machine = {"data/raw/log.jsonl", "reports/timings.json", "reports/benchmark.csv"}
     assert there - by_git - by_this_machine == output_files(sample)
 
 
@@ -55,7 +54,7 @@ def test_reports_show_pictures_and_no_noise(project):
 def test_changed_parameter_runs_only_what_depends_on_it_and_dvc_shows_it(project):
     project.edit("params.yaml", {"max_iter: 300": "max_iter: 20"})
     assert "max_iter" in project.run("dvc", "params", "diff").stdout
-    assert steps_run(project.run("dvc", "repro").stdout) == ["train", "evaluate", "register"]
+    assert steps_run(project.run("dvc", "repro").stdout) == STEPS[STEPS.index("train") :]
     assert "candidate.roc_auc" in project.run("dvc", "metrics", "diff").stdout
     assert "candidate.roc_auc" in project.run("dvc", "metrics", "show").stdout
     assert "| train" in project.run("dvc", "dag").stdout.replace("*", "|")
@@ -63,15 +62,23 @@ def test_changed_parameter_runs_only_what_depends_on_it_and_dvc_shows_it(project
     page = project.read("build/plots/index.html")
     assert "false_positive_rate" in page
     assert "candidate" in page
-    assert len(list((project.path / "build" / "plots" / "static").glob("*.png"))) == 4
+    pictures = {
+        file.relative_to(project.path).as_posix().replace("/", "_")
+        for folder in ("evaluation", "inspection", "backtest")
+        for file in (project.path / "reports" / folder).glob("*.png")
+    }
+    shown = {file.name for file in (project.path / "build" / "plots" / "static").glob("*.png")}
+    assert shown == {f"{side}_{picture}" for side in ("HEAD", "workspace") for picture in pictures}
+    assert len(pictures) >= 9
 
 
 def test_experiment_in_a_copy_is_tracked_with_the_project(project):
-    project.run("dvc", "exp", "run", "--temp", "--set-param", "train.max_iter=25", "--name", "few-trees")
+    setting = "train.hist_gradient_boosting.max_iter=25"
+    project.run("dvc", "exp", "run", "--temp", "--set-param", setting, "--name", "few-trees")
     assert "few-trees" in project.run("dvc", "exp", "show", "--csv").stdout
     code = (
         "runs = mlflow.search_runs(filter_string=\"tags.`dvc.experiment` = 'few-trees'\");"
-        "print(*runs['params.max_iter'].dropna())"
+        "print(*runs['params.hist_gradient_boosting.max_iter'].dropna())"
     )
     assert tracked(project, code).split() == ["25"], "the experiment's run went elsewhere"
     project.run("dvc", "exp", "remove", "few-trees")
@@ -118,10 +125,10 @@ def test_pushed_data_comes_back_in_a_fresh_clone(project, tmp_path):
 
 def test_going_back_to_an_earlier_commit_brings_its_data(project):
     before = hashes(project)
-    project.edit("params.yaml", {"max_iter: 300": "max_iter: 10"})
+    project.edit("params.yaml", boosting(10))
     project.run("dvc", "repro")
     project.commit("Ten trees")
-    assert hashes(project)["models/candidate.onnx"] != before["models/candidate.onnx"]
+    assert hashes(project)["models/candidate"] != before["models/candidate"]
     project.run("git", "reset", "--hard", "--quiet", "HEAD~1")
     project.run("dvc", "checkout")
     assert hashes(project) == before
@@ -130,11 +137,11 @@ def test_going_back_to_an_earlier_commit_brings_its_data(project):
 
 def test_stock_papermill_runs_a_step(project, tmp_path):
     out = tmp_path / "out.ipynb"
-    before = (project.path / "models" / "candidate.onnx").read_bytes()
-    (project.path / "models" / "candidate.onnx").unlink()
+    before = (project.path / "models" / "candidate" / "model.onnx").read_bytes()
+    (project.path / "models" / "candidate" / "model.onnx").unlink()
     project.run("papermill", "notebooks/50_train.ipynb", str(out), "-k", "python3", "--cwd", "notebooks")
-    assert (project.path / "models" / "candidate.onnx").read_bytes() == before
-    assert "Log loss" in out.read_text()
+    assert (project.path / "models" / "candidate" / "model.onnx").read_bytes() == before
+    assert "has the lowest loss" in out.read_text()
 
 
 def test_every_notebook_runs_top_to_bottom_with_its_defaults(project):

@@ -243,15 +243,16 @@ def test_steps_that_are_independent_run_at_once(two_steps):
 def test_parallel_experiments_do_not_disturb_each_other(project):
     before = project.read("dvc.lock")
     trees = {"few": 21, "more": 22}
+    setting = "train.hist_gradient_boosting.max_iter"
     started = [
-        project.start("dvc", "exp", "run", "--temp", "--set-param", f"train.max_iter={count}", "--name", word)
+        project.start("dvc", "exp", "run", "--temp", "--set-param", f"{setting}={count}", "--name", word)
         for word, count in trees.items()
     ]
     assert [process.wait() for process in started] == [0, 0]
     shown = project.run("dvc", "exp", "show", "--csv").stdout
     code = (
         "runs = mlflow.search_runs(filter_string=\"tags.`dvc.experiment` = '{}'\");"
-        "print(*runs['params.max_iter'].dropna(), *set(runs['status']))"
+        "print(*runs['params.hist_gradient_boosting.max_iter'].dropna(), *set(runs['status']))"
     )
     for word, count in trees.items():
         assert word in shown

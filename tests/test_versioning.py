@@ -32,7 +32,7 @@ def two_months(project):
     after = contents(project)
     for path in (
         "data/raw/flights.parquet",
-        "models/candidate.onnx",
+        "models/candidate/model.onnx",
         "reports/60_evaluate.html",
         "reports/metrics.json",
     ):

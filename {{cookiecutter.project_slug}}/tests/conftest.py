@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from {{ cookiecutter.package_name }}.datasets.task import read_task
+from {{ cookiecutter.package_name }}.models.package import load_model
+
 
 @pytest.fixture(scope="session")
 def root() -> Path:
@@ -24,6 +27,8 @@ def bring(root):
 
 
 @pytest.fixture(scope="session")
-def candidate(bring) -> Path:
-    """The candidate model."""
-    return bring("models/candidate.onnx")
+def candidate(bring, root):
+    """What the candidate says of a table: a function."""
+    bring("models/candidate/model.skops")
+    task = read_task(bring("data/interim/task.json"))
+    return load_model(root / "models" / "candidate", task)

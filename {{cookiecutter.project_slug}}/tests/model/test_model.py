@@ -8,7 +8,6 @@ import pytest
 
 from {{ cookiecutter.package_name }}.datasets.task import read_task, split_columns
 from {{ cookiecutter.package_name }}.models.evaluate import PRIMARY
-from {{ cookiecutter.package_name }}.models.onnx_format import predict_onnx
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +32,7 @@ def test_a_champion_beats_the_baselines(root, task):
 
 
 def test_predictions_are_what_the_task_asks_for(candidate, task, rows):
-    prediction = predict_onnx(candidate, rows)
+    prediction = candidate(rows)
     assert prediction.shape == ((len(rows), len(task.classes)) if task.kind == "multiclass" else (len(rows),))
     assert np.isfinite(prediction).all()
     if task.kind != "regression":
@@ -43,10 +42,10 @@ def test_predictions_are_what_the_task_asks_for(candidate, task, rows):
 
 
 def test_a_row_gets_the_same_answer_alone_and_in_company(candidate, rows):
-    alone = np.concatenate([predict_onnx(candidate, rows.iloc[[row]]) for row in range(min(10, len(rows)))])
-    np.testing.assert_allclose(alone, predict_onnx(candidate, rows)[:10], rtol=1e-5, atol=1e-6)
+    alone = np.concatenate([candidate(rows.iloc[[row]]) for row in range(min(10, len(rows)))])
+    np.testing.assert_allclose(alone, candidate(rows)[:10], rtol=1e-5, atol=1e-6)
 
 
 def test_unknown_category_and_missing_number_are_no_error(candidate, rows):
     strange = {name: np.float32("nan") if rows[name].dtype == "float32" else "never seen" for name in rows}
-    assert np.isfinite(predict_onnx(candidate, rows.assign(**strange))).all()
+    assert np.isfinite(candidate(rows.assign(**strange))).all()

@@ -1,6 +1,7 @@
 """The model file must say what the model says, and be the same bytes in every process."""
 
 import hashlib
+import io
 import os
 import subprocess
 import sys
@@ -12,8 +13,10 @@ import pandas as pd
 import pytest
 
 from {{ cookiecutter.package_name }}.datasets.task import Task
+from {{ cookiecutter.package_name }}.models.candidates import MODELS, fit
 from {{ cookiecutter.package_name }}.models.onnx_format import check_parity, predict_onnx, to_onnx_bytes
-from {{ cookiecutter.package_name }}.models.train import fit_baseline, fit_candidate
+from {{ cookiecutter.package_name }}.models.skops_format import read_skops, to_skops_bytes
+from {{ cookiecutter.package_name }}.models.train import fit_baseline
 
 TASKS = {
     "binary": Task("binary", "late", ["on time", "late"]),
@@ -48,10 +51,10 @@ def toy(kind):
 
 
 @cache
-def fit_both(kind):
-    frame, label = toy(kind)
-    task, settings = TASKS[kind], {"max_iter": 10, "random_state": 0}
-    return fit_baseline(frame, label, task), fit_candidate((frame, label), (frame, label), task, **settings)
+def fit_all(kind):
+    rows, task = toy(kind), TASKS[kind]
+    settings = {"linear": {}, "hist_gradient_boosting": {"max_iter": 10}, "random_forest": {"n_estimators": 10}}
+    return fit_baseline(rows, task, []), *(fit(name, rows, rows, task, 0, settings[name]) for name in MODELS)
 
 
 def expected(model, frame, task):
@@ -64,7 +67,7 @@ def expected(model, frame, task):
 def test_onnx_says_what_the_model_says_whatever_the_columns_are_called(task):
     frame, label = toy(task.kind)
     strange = frame.assign(**dict.fromkeys(frame.select_dtypes("str"), "never seen"))
-    for model in fit_both(task.kind):
+    for model in fit_all(task.kind):
         onnx = to_onnx_bytes(model, frame, task)
         inputs = onnxruntime.InferenceSession(onnx, providers=["CPUExecutionProvider"]).get_inputs()
         assert [node.name for node in inputs] == NAMES
@@ -77,21 +80,26 @@ def test_onnx_says_what_the_model_says_whatever_the_columns_are_called(task):
 def test_neighbouring_float32_values_go_the_way_they_went_in_training():
     task, seconds = TASKS["binary"], (1.6e9 + 128 * (np.arange(2000) % 100)).astype("float32")
     frame, label = pd.DataFrame({"seconds": seconds}), pd.Series(np.arange(2000) % 100 % 2)
-    model = fit_candidate((frame, label), (frame, label), task, max_iter=10)
-    assert check_parity(model, to_onnx_bytes(model, frame, task), frame, task) < 1e-6  # was 0.5
+    rows = frame, label
+    models = [
+        fit("hist_gradient_boosting", rows, rows, task, 0, {"max_iter": 10}),
+        fit("random_forest", rows, rows, task, 0, {}),
+    ]
+    for model in models:
+        assert check_parity(model, to_onnx_bytes(model, frame, task), frame, task) < 1e-6  # was 0.5
 
 
 def test_values_that_float32_cannot_tell_apart_are_no_reason_to_refuse():
     task, frame = TASKS["regression"], toy("regression")[0]
     label = pd.Series(1e9 + np.arange(200.0))
-    model = fit_baseline(frame, label, task)
+    model = fit("linear", (frame, label), (frame, label), task, 0, {})
     assert check_parity(model, to_onnx_bytes(model, frame, task), frame, task, spread=label.std()) < 10
 
 
 @each_task
 def test_a_conversion_that_is_not_truthful_is_refused(task):
     frame, _ = toy(task.kind)
-    baseline, candidate = fit_both(task.kind)
+    baseline, candidate, *_ = fit_all(task.kind)
     with pytest.raises(ValueError, match="predictions differ by"):
         check_parity(baseline, to_onnx_bytes(candidate, frame, task), frame, task)
 
@@ -99,7 +107,7 @@ def test_a_conversion_that_is_not_truthful_is_refused(task):
 def test_a_column_that_the_model_needs_is_named():
     task = TASKS["binary"]
     frame, _ = toy("binary")
-    onnx = to_onnx_bytes(fit_both("binary")[0], frame, task)
+    onnx = to_onnx_bytes(fit_all("binary")[0], frame, task)
     with pytest.raises(KeyError, match="größe"):
         predict_onnx(onnx, frame.drop(columns="größe"))
 
@@ -109,22 +117,29 @@ def test_two_thousand_columns_take_seconds():
     frame = pd.DataFrame(random.normal(size=(40, 2000)).astype("float32")).rename(columns=lambda n: f"column {n}")
     frame = frame.assign(**{f"text {n}": np.resize(["a", "b"], 40) for n in range(20)})
     task, label = TASKS["binary"], pd.Series(np.arange(40) % 2)
-    model = fit_baseline(frame, label, task)
+    model = fit("linear", (frame, label), (frame, label), task, 0, {})
     assert check_parity(model, to_onnx_bytes(model, frame, task), frame, task) < 1e-5
 
 
-def test_bytes_do_not_depend_on_the_process():
-    def digest(seed):
+def test_bytes_do_not_depend_on_the_process_or_on_the_number_of_cores():
+    def digest(seed, threads):
+        variables = {"PYTHONHASHSEED": seed, "OMP_NUM_THREADS": threads, "LOKY_MAX_CPU_COUNT": threads}
         command = [sys.executable, __file__]
-        return subprocess.run(
-            command, env=os.environ | {"PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True
-        ).stdout
+        return subprocess.run(command, env=os.environ | variables, capture_output=True, text=True, check=True).stdout
 
-    assert len({digest(seed) for seed in ("1", "3")}) == 1  # differed once
+    assert len({digest("1", "1"), digest("3", "2")}) == 1  # differed once
+
+
+@each_task
+def test_skops_file_holds_the_same_model(task):
+    frame, _ = toy(task.kind)
+    for model in fit_all(task.kind):
+        again = read_skops(io.BytesIO(to_skops_bytes(model)))
+        assert expected(again, frame, task) == pytest.approx(expected(model, frame, task), abs=0, rel=1e-12)
 
 
 if __name__ == "__main__":
     for each in TASKS.values():
-        print(
-            *(hashlib.md5(to_onnx_bytes(model, toy(each.kind)[0], each)).hexdigest() for model in fit_both(each.kind))
-        )
+        for model in fit_all(each.kind):
+            for content in (to_onnx_bytes(model, toy(each.kind)[0], each), to_skops_bytes(model)):
+                print(hashlib.md5(content).hexdigest())

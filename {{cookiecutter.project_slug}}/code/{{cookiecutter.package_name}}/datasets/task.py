@@ -28,12 +28,16 @@ class Task:
         Names of the classes, in the order of their numbers; empty for regression.
     keys : list of str
         Columns of the processed tables that are not features.
+    time, group : str or None
+        The key by whose time, or group, the data was split.
     """
 
     kind: str
     target: str
     classes: list[str] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
+    time: str | None = None
+    group: str | None = None
 
 
 def read_task(path: str | Path) -> Task:
@@ -42,7 +46,7 @@ def read_task(path: str | Path) -> Task:
     if not path.is_file():
         raise DataError(f"{path} is missing. `dvc repro` makes it, `dvc pull` brings it from the remote.")
     values = json.loads(path.read_text(encoding="utf-8"))
-    task = Task(values["task"], values["target"], values.get("classes", []), values.get("keys", []))
+    task = Task(values.pop("task"), **values)
     if task.kind not in KINDS:
         raise DataError(f"{path}: task is {task.kind!r}; it must be one of {', '.join(KINDS)}.")
     many_enough = {"binary": len(task.classes) == 2, "multiclass": len(task.classes) > 2, "regression": True}

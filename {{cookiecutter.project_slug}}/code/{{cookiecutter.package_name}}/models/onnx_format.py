@@ -1,6 +1,7 @@
 """Models as ONNX: one safe file, the same bytes for the same model, readable without scikit-learn or this package."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,12 @@ from sklearn.pipeline import Pipeline
 
 from ..datasets.task import Task
 
-__all__ = ["check_parity", "predict_onnx", "to_onnx_bytes"]
+__all__ = ["check_parity", "load_onnx", "predict_onnx", "to_onnx_bytes"]
 
 ROWS_AT_ONCE = 100_000  # one-hot columns of more rows than this would fill the memory
 
 
-def to_onnx_bytes(model: Pipeline, example: pd.DataFrame, task: Task) -> bytes:
+def to_onnx_bytes(model: Pipeline, example: pd.DataFrame, task: Task, **facts: float) -> bytes:
     """Convert a fitted model, with one input per column of `example` and of the same name.
 
     Parameters
@@ -30,6 +31,8 @@ def to_onnx_bytes(model: Pipeline, example: pd.DataFrame, task: Task) -> bytes:
         Only names and dtypes are used: numbers become float32 inputs of shape (n, 1), the rest strings.
     task : Task
         Kind and classes are written into the file.
+    **facts : float
+        More that is written into it, say `interval_half_width`.
     """
     _round_thresholds(model[-1])
     kinds = [FloatTensorType if pd.api.types.is_numeric_dtype(dtype) else StringTensorType for dtype in example.dtypes]
@@ -38,20 +41,24 @@ def to_onnx_bytes(model: Pipeline, example: pd.DataFrame, task: Task) -> bytes:
     converted = to_onnx(model, initial_types=inputs, options=options, target_opset=18)
     _rename_inputs(converted.graph, dict(zip([name for name, _ in inputs], example.columns, strict=True)))
     converted.opset_import.sort(key=lambda opset: opset.domain)  # comes out in the order of a set
-    onnx.helper.set_model_props(converted, {"task": task.kind, "classes": json.dumps(task.classes)})
+    known = {"task": task.kind, "classes": json.dumps(task.classes)}
+    onnx.helper.set_model_props(converted, known | {name: repr(value) for name, value in facts.items()})
     return converted.SerializeToString()
 
 
-def _round_thresholds(trees) -> None:
-    """Round the thresholds of boosted trees down to float32, in place.
+def _round_thresholds(model) -> None:
+    """Round the thresholds of trees down to float32, in place.
 
     For float32 features no decision changes. The converter rounds to the nearest, which may be the value on the other
     side: neighbouring float32 values, say seconds since 1970, would go the wrong way.
     """
-    for predictor in np.ravel(getattr(trees, "_predictors", [])):
-        exact = predictor.nodes["num_threshold"]
+    model = getattr(model, "estimator", model)  # what a recalibrated model wraps; for a forest, its kind of tree
+    thresholds = [boosted.nodes["num_threshold"] for boosted in np.ravel(getattr(model, "_predictors", []))]
+    thresholds += [tree.tree_.threshold for tree in getattr(model, "estimators_", [])]
+    thresholds += [model.tree_.threshold] if hasattr(model, "tree_") else []
+    for exact in thresholds:
         near = exact.astype(np.float32)
-        predictor.nodes["num_threshold"] = np.where(near > exact, np.nextafter(near, np.float32(-np.inf)), near)
+        exact[:] = np.where(near > exact, np.nextafter(near, np.float32(-np.inf)), near)
 
 
 def _rename_inputs(graph: onnx.GraphProto, names: dict[str, str]) -> None:
@@ -69,6 +76,35 @@ def _rename_inputs(graph: onnx.GraphProto, names: dict[str, str]) -> None:
         node.input[:], node.output[:] = map(rename, node.input), map(rename, node.output)
     for value in (*graph.input, *graph.output, *graph.initializer, *graph.value_info):
         value.name = rename(value.name)
+
+
+def load_onnx(model: bytes | str | Path) -> Callable[[pd.DataFrame], np.ndarray]:
+    """Open an ONNX model (or the file that holds it) once, and return a function that scores tables as `predict_onnx`."""
+    source = model if isinstance(model, bytes) else str(model)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # more wait for each other more than they help, and services run many at once
+    session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    dtypes = {"tensor(float)": np.float32, "tensor(string)": object}
+    columns = {}
+    for node in session.get_inputs():
+        columns.setdefault(dtypes[node.type], []).append(node.name)
+    output = session.get_outputs()[-1].name  # a classifier's first output is the class
+    kind = session.get_modelmeta().custom_metadata_map["task"]
+
+    def predict(frame: pd.DataFrame) -> np.ndarray:
+        parts = []
+        for start in range(0, max(len(frame), 1), ROWS_AT_ONCE):
+            rows = frame.iloc[start : start + ROWS_AT_ONCE]
+            parts += session.run([output], _feed(rows, columns))
+        return _pick(kind, np.concatenate(parts))
+
+    return predict
+
+
+def _feed(rows: pd.DataFrame, columns: dict[type, list[str]]) -> dict[str, np.ndarray]:
+    """Return the inputs of shape (n_rows, 1); all columns of a type are taken out at once, which is ten times as fast."""
+    tables = [(names, rows[names].to_numpy(dtype=dtype)) for dtype, names in columns.items()]
+    return {name: table[:, [place]] for names, table in tables for place, name in enumerate(names)}
 
 
 def predict_onnx(model: bytes | str | Path, frame: pd.DataFrame) -> np.ndarray:
@@ -91,21 +127,15 @@ def predict_onnx(model: bytes | str | Path, frame: pd.DataFrame) -> np.ndarray:
     KeyError
         A column that the model needs is not in `frame`.
     """
-    source = model if isinstance(model, bytes) else str(model)
-    session = onnxruntime.InferenceSession(source, providers=["CPUExecutionProvider"])
-    kinds = {"tensor(float)": np.float32, "tensor(string)": object}
-    output = session.get_outputs()[-1].name  # a classifier's first output is the class
-    parts = []
-    for start in range(0, max(len(frame), 1), ROWS_AT_ONCE):
-        rows = frame.iloc[start : start + ROWS_AT_ONCE]
-        feed = {node.name: rows[[node.name]].to_numpy(dtype=kinds[node.type]) for node in session.get_inputs()}
-        parts += session.run([output], feed)
-    return _pick(session.get_modelmeta().custom_metadata_map["task"], np.concatenate(parts))
+    return load_onnx(model)(frame)
 
 
 def _pick(kind: str, values: np.ndarray) -> np.ndarray:
     """Return what callers see of a model's output of shape (n_rows, n_outputs)."""
-    return {"binary": values[:, -1], "multiclass": values, "regression": values[:, 0]}[kind]
+    if kind == "regression":
+        return values[:, 0]
+    values = values.clip(0, 1)  # a sum of float32 shares may come to 1.0000001
+    return values[:, -1] if kind == "binary" else values
 
 
 def check_parity(

@@ -7,7 +7,15 @@ from sklearn.metrics import confusion_matrix, roc_curve
 
 from ..datasets.task import Task
 
-__all__ = ["calibration_table", "confusion_table", "draw_pictures", "make_tables", "residual_table", "roc_table"]
+__all__ = [
+    "calibration_table",
+    "confusion_table",
+    "draw_figures",
+    "draw_pictures",
+    "make_tables",
+    "residual_table",
+    "roc_table",
+]
 
 MOST_CLASSES = 15  # what one can read in a confusion matrix
 MOST_POINTS = 5_000
@@ -56,10 +64,8 @@ def draw_pictures(
 def roc_table(label: np.ndarray, probabilities: dict[str, np.ndarray]) -> pd.DataFrame:
     """Return the true positive rate of each model at 101 false positive rates from 0 to 1."""
     grid = np.linspace(0, 1, 101).round(2)
-    curves = {}
-    for name, probability in probabilities.items():
-        false_positive_rate, true_positive_rate, _ = roc_curve(label, probability)
-        curves[name] = np.interp(grid, false_positive_rate, true_positive_rate)
+    rates = {name: roc_curve(label, probability)[:2] for name, probability in probabilities.items()}
+    curves = {name: np.interp(grid, *false_and_true) for name, false_and_true in rates.items()}
     return pd.DataFrame(curves, index=pd.Index(grid, name="false_positive_rate"))
 
 
@@ -147,3 +153,18 @@ def draw_residuals(label: np.ndarray, predictions: dict[str, np.ndarray], target
     axis.set(title="How far off is each model?", xlabel=f"actual minus predicted {target}", ylabel="rows")
     axis.legend()
     return figure
+
+
+def draw_figures(figures: dict, figure: str, sign: int) -> plt.Figure:
+    """Return the figure that decides, of all models side by side; the line is what the candidate might be off by."""
+    tried = {f"tried: {name}": found for name, found in figures["tried"].items()}
+    models = {name: figures[name] for name in ("trivial", "baseline")} | tried | {"candidate": figures["candidate"]}
+    values = {name: found[figure] for name, found in models.items() if figure in found}
+    picture, axis = plt.subplots(figsize=(9, 0.5 * len(values) + 1.2), layout="constrained")
+    colours = ["C0" if name == "candidate" else "lightgrey" for name in values]
+    axis.barh(list(values), list(values.values()), color=colours)
+    if ends := figures["intervals"]["candidate"].get(figure):
+        axis.plot(ends, ["candidate"] * 2, color="black", linewidth=3)
+    best = max(reversed(values), key=lambda name: sign * values[name], default="none")
+    axis.set(title=f"{figure}, {'more' if sign > 0 else 'less'} is better: best is {best}", xlabel=figure)
+    return picture

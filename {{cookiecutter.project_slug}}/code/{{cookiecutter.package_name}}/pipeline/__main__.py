@@ -20,6 +20,9 @@ def main() -> int:
     repro.add_argument("--jobs", type=int, default=2)
     runs = commands.add_parser("find-run", help="find the runs that read or wrote some data")
     runs.add_argument("data", help="a path of the project, or an md5 of dvc.lock")
+    two = commands.add_parser("compare", help="write reports/compare.html: two commits or experiments side by side")
+    two.add_argument("a", nargs="?", default="HEAD", help="a git revision or the name of a DVC experiment")
+    two.add_argument("b", nargs="?", default="workspace", help="the same, or `workspace` (the default)")
     commands.add_parser("summary", help="print the figures of the last pipeline")
     commands.add_parser("check-notebooks", help="are notebooks clean and modules in sync?")
     files = commands.add_parser("check-files", help="is there anything in git that must not be there?")
@@ -35,6 +38,7 @@ def main() -> int:
         "run": lambda: _run(arguments.notebook),
         "repro": lambda: _repro(arguments.jobs),
         "find-run": lambda: _find_run(arguments.data),
+        "compare": lambda: _compare(arguments.a, arguments.b),
         "summary": _summary,
         "check-notebooks": _check_notebooks,
         "check-files": lambda: _check_files(arguments.staged),
@@ -69,6 +73,12 @@ def _repro(jobs: int) -> None:
     from .parallel import reproduce
 
     reproduce(find_root(), jobs)
+
+
+def _compare(a: str, b: str) -> None:
+    from .compare.write import compare
+
+    print(compare(find_root(), a, b))
 
 
 def _summary() -> None:
@@ -120,6 +130,7 @@ def _find_run(data: str) -> None:
         raise StepError(f"No run in this MLflow store read or wrote {data} ({md5}).")
     lines = [
         f"{use['did']:5} {use['path']}  {use['step']} {use['status']}  run {use['run']}  commit {use['commit']}"
+        + (f"  experiment {use['experiment']}" if use["experiment"] else "")
         for use in found
     ]
     print("\n".join([f"md5 {md5}", *lines]))

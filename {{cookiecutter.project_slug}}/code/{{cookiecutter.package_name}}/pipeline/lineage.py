@@ -9,6 +9,7 @@ from pathlib import Path
 import mlflow
 from dvc.repo import Repo
 from mlflow.entities import Dataset, DatasetInput, InputTag
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from .stage import DataFile, input_files, output_files
 from .tracking import connect_mlflow
@@ -49,8 +50,8 @@ def _log_data(run: str, files: list[DataFile], context: str) -> None:
 
 def find_runs(md5: str) -> list[dict]:
     """Return the runs that read or wrote the data with this DVC hash, the newest first."""
-    client = mlflow.MlflowClient()
     experiment = connect_mlflow()
+    client = mlflow.MlflowClient()  # not before: it keeps the store that it finds
     found = []
     for run in client.search_runs([experiment], f"dataset.digest = '{md5}'"):
         uses = [
@@ -62,6 +63,9 @@ def find_runs(md5: str) -> list[dict]:
                 "run": run.info.run_id,
                 "step": run.info.run_name,
                 "status": run.info.status,
+                "began": run.info.start_time,
+                "pipeline": tags.get(MLFLOW_PARENT_RUN_ID, ""),
+                "experiment": tags.get("dvc.experiment", ""),
                 "did": "wrote" if context == "output" else "read",
                 "path": path,
                 "commit": tags["mlflow.source.git.commit"][:10] + ("+changes" if tags["git.dirty"] == "true" else ""),

@@ -69,6 +69,9 @@ def _type_problem(value: object, default: object) -> str | None:
         if isinstance(value, list) and default:
             problems = (_type_problem(element, default[0]) for element in value)
             return next((f"has an element that {problem}" for problem in problems if problem), None)
+        if isinstance(value, dict) and default:
+            problems = {name: _type_problem(value[name], default[name]) for name in value.keys() & default.keys()}
+            return next((f"has `{name}` that {problems[name]}" for name in sorted(problems) if problems[name]), None)
         return None
     if isinstance(default, float) and type(value) is int:
         return None

@@ -51,8 +51,8 @@ def step_environment() -> dict[str, str]:
     """Return the variables that an interpreter needs from its start so that its steps are reproducible and quiet."""
     return {
         "PYTHONHASHSEED": "0",
-        # Threads that wait give their core away: on a busy machine trees are fitted several times faster.
-        "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY") or "passive",
+        # How long a thread that waits keeps its core: at once is slow on a quiet machine, long on a busy one.
+        "GOMP_SPINCOUNT": os.environ.get("GOMP_SPINCOUNT") or "1000",
         "MPLBACKEND": os.environ.get("MPLBACKEND") or "module://matplotlib_inline.backend_inline",  # as a kernel has
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # no warning from the kernel's debugger
         "PYTHONWARNINGS": os.environ.get("PYTHONWARNINGS") or "ignore:IProgress not found",

@@ -20,7 +20,7 @@ from .callers import Caller, has_ended, process_name, processes_above
 from .project import StepError
 from .tracking import connect_mlflow, store_lock
 
-__all__ = ["log_cost", "log_metrics", "log_report", "track_step"]
+__all__ = ["log_cost", "log_metrics", "log_report", "start_run_below", "track_step"]
 
 EXECUTION_TAG = "pipeline.execution"
 PROCESS_TAG = "pipeline.process"
@@ -79,10 +79,20 @@ def _close_pipeline(client: mlflow.MlflowClient, experiment: str, pipeline: str)
 
 
 def _params(parameters: dict, prefix: str = "") -> list[Param]:
-    return [
-        Param(prefix + name, value if isinstance(value, str) else json.dumps(value))
-        for name, value in parameters.items()
-    ]
+    found = []
+    for name, value in parameters.items():
+        if isinstance(value, dict) and value:  # named as DVC names them
+            found += _params(value, f"{prefix}{name}.")
+        else:
+            found.append(Param(prefix + name, value if isinstance(value, str) else json.dumps(value)))
+    return found
+
+
+def start_run_below(name: str, parameters: dict) -> mlflow.ActiveRun:
+    """Open a run below the one of the step, say for one trial of a search; a context manager."""
+    run = mlflow.start_run(run_name=name, nested=True, tags={PROCESS_TAG: process_name(psutil.Process())})
+    mlflow.log_params(parameters)
+    return run
 
 
 def _pipeline_run(client: mlflow.MlflowClient, experiment: str, tags: dict, caller: Caller) -> str:

@@ -1,6 +1,7 @@
 """What the last execution of the pipeline came to, in a few lines."""
 
 import json
+import textwrap
 from pathlib import Path
 
 __all__ = ["summarise"]
@@ -10,7 +11,7 @@ def summarise(root: Path) -> str:
     """Return the hold-out figures, what has moved, the decision of the gate, and where to look next."""
     metrics = _read(root / "reports" / "metrics.json")
     decision = _read(root / "reports" / "registration.json")
-    columns = list(metrics["candidate"])
+    columns = list(metrics["baseline"])
     widths = [max(len(column), 9) + 3 for column in columns]
     lines = [
         f"Hold-out: {_describe(metrics['holdout'], _read(root / 'data' / 'interim' / 'task.json'))}",
@@ -21,18 +22,39 @@ def summarise(root: Path) -> str:
         lines.append(
             f"  {model:10}" + "".join(f"{value:>{width}}" for value, width in zip(values, widths, strict=True))
         )
-    verdict = f"{decision['model']} version {decision['version']} is {decision['alias']}"
-    if decision["refused"]:
-        verdict += ": " + "; ".join(decision["refused"])
+    lines += _value(metrics.get("value", {}))
     if findings := _read(root / "reports" / "validation.json")["findings"]:
         lines.append(f"Value skew: {len(findings)} moves since data/baseline.json; first, {findings[0]['message']}")
     lines += [
-        f"Registered: {verdict}",
+        *_verdict(decision),
         "Look at:",
+        "  reports/card/model_card.html",
         *(f"  {page.relative_to(root)}" for page in sorted((root / "reports").glob("[0-9]*.html"))),
         "  `make ui` for the runs in MLflow, `make lab` for the notebooks",
     ]
     return "\n".join(lines)
+
+
+def _value(value: dict) -> list[str]:
+    """Say what acting on each model costs, if people have said what errors cost."""
+    if not value or value["currency"] == "errors":
+        return []
+    costs = ", ".join(f"{name} {cost:,.2f}" for name, cost in value["cost"].items())
+    return [f"What decisions cost, in {value['currency']} per {value['per']}: {costs}"]
+
+
+def _verdict(decision: dict) -> list[str]:
+    """Say what became of the candidate, and why."""
+    version = f"{decision['model']} version {decision['version']} is {decision['alias']}"
+    if not decision["refused"]:
+        waits = "" if decision["alias"] == "champion" else "; the gate let it through, `make promote` makes it champion"
+        return [f"Registered: {version}{waits}"]
+    reasons = [
+        part
+        for reason in decision["refused"]
+        for part in textwrap.wrap(reason, 116, initial_indent="  - ", subsequent_indent="    ")
+    ]
+    return [f"Registered: {version}. The gate refused it (docs/quality_gates.md):", *reasons]
 
 
 def _describe(holdout: dict, task: dict) -> str:

@@ -6,8 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from {{ cookiecutter.package_name }}.models.onnx_format import predict_onnx
-
 
 @pytest.fixture(scope="module")
 def flights(root, candidate):
@@ -20,9 +18,9 @@ def test_candidate_beats_the_baselines(root, candidate):
 
 
 def test_flights_differ(candidate, flights):
-    assert predict_onnx(candidate, flights).std() > 0.01
+    assert candidate(flights).std() > 0.01
 
 
 def test_evening_is_riskier_than_morning(candidate, flights):
     morning, evening = (flights.assign(departure_minute=np.float32(minute)) for minute in (6 * 60, 19 * 60))
-    assert predict_onnx(candidate, evening).mean() > predict_onnx(candidate, morning).mean()
+    assert candidate(evening).mean() > candidate(morning).mean()

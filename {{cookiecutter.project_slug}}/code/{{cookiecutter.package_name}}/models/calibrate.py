@@ -1,0 +1,66 @@
+"""Say how sure a model is: probabilities put right where that helps, and an interval around a predicted value."""
+
+import numpy as np
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import log_loss
+from sklearn.pipeline import Pipeline, make_pipeline
+
+from ..datasets.task import Task
+from .candidates import Rows
+from .pictures import calibration_table
+
+__all__ = ["calibration_error", "interval_half_width", "recalibrate"]
+
+MIN_GAIN = 0.01  # of the loss; less is as likely chance, and one part more in the model
+
+
+def recalibrate(
+    model: Pipeline, copy: Pipeline, unseen: Rows, validation: Rows, task: Task
+) -> tuple[Pipeline, dict[str, float | bool]]:
+    """Return the model with its probabilities put right, if that helps on the validation split; and the figures.
+
+    Parameters
+    ----------
+    model : Pipeline
+        A classifier; it has seen all of the training split.
+    copy : Pipeline
+        The same kind of model, fitted on a part of the training split.
+    unseen : tuple of DataFrame and Series
+        Rows of the training split that `copy` has not seen: how its probabilities have to be moved is learned here
+        (Platt's sigmoid). Not on the validation split, which is a season of its own when data is split by time.
+    """
+    calibrator = CalibratedClassifierCV(FrozenEstimator(copy[-1]), method="sigmoid")
+    calibrator.fit(copy[:-1].transform(unseen[0]), unseen[1])
+    # The converter to ONNX does not know FrozenEstimator.
+    calibrator.estimator = calibrator.calibrated_classifiers_[0].estimator = model[-1]
+    moved = make_pipeline(*model[:-1], calibrator)
+    codes = range(len(task.classes))
+    before, after = (
+        round(log_loss(validation[1], one.predict_proba(validation[0]), labels=codes), 4) for one in (model, moved)
+    )
+    needed = after < before * (1 - MIN_GAIN)
+    return moved if needed else model, {"needed": needed, "loss_before": before, "loss_after": after}
+
+
+def interval_half_width(label: np.ndarray, prediction: np.ndarray, confidence: float) -> float:
+    """Return h so that prediction - h to prediction + h holds the value in the share `confidence` of such rows.
+
+    Split conformal prediction (Lei et al. 2018, doi:10.1080/01621459.2017.1307116): a quantile of the absolute errors on
+    rows that the model was not fitted on.
+
+    Parameters
+    ----------
+    label, prediction : ndarray of shape (n_rows,)
+        Of the validation split.
+    """
+    rank = min(1.0, np.ceil((len(label) + 1) * confidence) / len(label))
+    return float(f"{np.quantile(np.abs(label - prediction), rank, method='higher'):.5g}")
+
+
+def calibration_error(task: Task, label: np.ndarray, prediction: np.ndarray, groups: int) -> float:
+    """Return the expected calibration error, in equally large groups (Naeini et al. 2015, doi:10.1609/aaai.v29i1.9602)."""
+    if task.kind == "multiclass":
+        label, prediction = (prediction.argmax(axis=1) == label).astype(float), prediction.max(axis=1)
+    table = calibration_table(label, prediction, groups)
+    return round(float(np.average((table["predicted"] - table["observed"]).abs(), weights=table["rows"])), 4)

@@ -1,0 +1,1 @@
+"""Model card and data sheet: written from the run, not typed."""

@@ -1,0 +1,1 @@
+"""docs/requirements.yaml, and the gate that holds a model against it."""
