@@ -447,8 +447,8 @@ def fit_target_encoding(train: Rows, validation: Rows, task: Task, seed: int) ->
         return fit_linear(train, validation, task, seed)
     encoder = TargetEncoder(target_type="multiclass", random_state=seed)
     numbers = make_pipeline(SimpleImputer(), StandardScaler())
-    columns = make_column_transformer((encoder, ["grower"]), (numbers, ["alcohol", "flavanoids", "color_intensity"]))
-    return _join(columns, LogisticRegression(max_iter=500), train)
+    columns = make_column_transformer((encoder, ["grower"]), (numbers, [name for name in train[0] if name != "grower"]))
+    return _join(columns, LogisticRegression(max_iter=500), (train[0], train[1].astype("int64")))
 
 
 MODELS["target_encoding"] = Model(fit_target_encoding, lambda trial: {}, [])

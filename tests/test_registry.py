@@ -40,7 +40,16 @@ def store(request, project, tmp_path, monkeypatch):
 
 def pass_gate(project, store, version, champion):
     """Write that the gate let a version through at this champion, whatever its figures are."""
-    decision = {"figure": "roc_auc", "candidate": 0.7, "rivals": {}, "refused": [], "points": [], "champion": champion}
+    point = {"gate": "beats_champion", "owner": "tester", "figure": "gain.champion", "value": 0.1, "bar": "at least 0"}
+    points = [{**point, "passed": True, "said": "gain over the champion 0.1 is at least 0"}]
+    decision = {
+        "figure": "roc_auc",
+        "candidate": 0.7,
+        "rivals": {},
+        "refused": [],
+        "points": points,
+        "champion": champion,
+    }
     ask(
         project,
         f"client.set_model_version_tag('{NAME}', '{version}', 'gate.decision', {json.dumps(decision)!r})",

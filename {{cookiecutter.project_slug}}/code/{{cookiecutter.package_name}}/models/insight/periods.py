@@ -109,10 +109,9 @@ def _by_fold(table: pd.DataFrame, task: Task, most: int, min_rows: int, seed: in
         found = GroupKFold(folds).split(table, groups=table[task.group])
         yield from (Period(f"groups {number}", *rows) for number, rows in enumerate(found, 1))
         return
-    for repeat in range(max(1, most // folds)):
-        splitter = _dealer(table[task.target], task, folds)(folds, shuffle=True, random_state=seed + repeat)
-        for number, rows in enumerate(splitter.split(table, table[task.target]), 1):
-            yield Period(f"fold {repeat + 1}.{number}", *rows)
+    splitter = _dealer(table[task.target], task, folds)(folds, shuffle=True, random_state=seed)
+    for number, rows in enumerate(splitter.split(table, table[task.target]), 1):
+        yield Period(f"fold {number}", *rows)
 
 
 def _dealer(label: pd.Series, task: Task, folds: int) -> type:
