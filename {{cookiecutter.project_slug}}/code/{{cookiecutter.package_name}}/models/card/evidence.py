@@ -68,7 +68,7 @@ def calibration(facts: dict, links: dict[str, str]) -> list[str]:
     said = {
         "calibration error": show(candidate.get("ece")),
         "share of rows inside their interval": show(candidate.get("coverage")),
-        "promised share": show((training.get("interval") or {}).get("confidence")),
+        "half the width of the interval": show_figure(training.get("interval_half_width")),
     }
     if said["calibration error"]:
         said["calibration error"] += " (how far probabilities and observed shares are apart, on average)"

@@ -31,9 +31,10 @@ def decide(registered, evidence: str, judge_at, promote_to: str) -> dict:
         champion, after = (entries[-1].version, entries[-1].number) if entries else (None, 0)
         registered = client.get_model_version(name, str(number))
         decision = read_decision(registered)
-        if champion == number and decision:
+        same = registered.tags.get("gate.evidence") == evidence
+        if champion == number and same:
             break
-        if registered.tags.get("gate.evidence") != evidence or decision["champion"] != champion:
+        if not same or decision["champion"] != champion:
             decision = {**judge_at(champion), "champion": champion}
             client.set_model_version_tag(name, str(number), "gate.decision", json.dumps(decision))
             client.set_model_version_tag(name, str(number), "gate.evidence", evidence)
