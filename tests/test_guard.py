@@ -18,12 +18,13 @@ FORBIDDEN = {
 @pytest.fixture
 def clean(installed):
     """The installed project, put back to its commit when the test is over."""
-    before, files = installed.run("git", "rev-parse", "HEAD").stdout.strip(), installed.files()
+    before, data = installed.run("git", "rev-parse", "HEAD").stdout.strip(), installed.path / "data"
+    files = set(data.rglob("*"))
     yield installed
-    for ignored in installed.files() - files:
-        (installed.path / ignored).unlink()
     installed.run("git", "reset", "--hard", "--quiet", before)
     installed.run("git", "clean", "--quiet", "--force", "-d")
+    for ignored in set(data.rglob("*")) - files:
+        ignored.unlink()
 
 
 @pytest.mark.parametrize("name", FORBIDDEN)

@@ -164,6 +164,13 @@ def test_a_file_with_every_ugliness(bake_own, tmp_path, time):
     assert found["Notiz"]["type"] == "text"
     assert found["e-mail"]["pii"]
     assert task(project)["classes"] == ["gut", "schlecht"]
+    counted = script(
+        project,
+        f"import pandas as pd; rows = pd.read_parquet('data/processed/train.parquet').drop(columns={task(project)['keys']});"
+        "numbers = rows.drop(columns='Güte').select_dtypes('number').shape[1];"
+        "print(f'{rows.shape[1] - 1} features: {numbers} numbers, {rows.shape[1] - 1 - numbers} texts')",
+    )
+    assert counted.strip() in project.read("reports/40_features.ipynb")
     assert "p1@example.org" not in script(
         project, "import pandas as pd; print(pd.read_parquet('data/interim/table.parquet').to_csv())"
     )
