@@ -89,8 +89,7 @@ def boosting(trees: int) -> dict[str, str]:
 
 def fill_requirements(project: Project) -> None:
     """Write what only people can say into docs/requirements.yaml of own data: nobody but them can open the gate."""
-    task = json.loads(project.read("data/interim/task.json"))
-    classes = task.get("classes", [])
+    classes = json.loads(project.read("data/interim/task.json")).get("classes", [])
     costs = {actual: {said: 1 for said in classes if said != actual} for actual in classes}
     text = project.read("docs/requirements.yaml").replace('category: ""', "category: minimal")
     text = re.sub(r': ""', ": Somebody has thought about it.", text)

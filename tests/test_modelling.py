@@ -9,7 +9,7 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from conftest import Project, bake_into, contents, script, wait_for
+from conftest import Project, bake_into, contents, fill_requirements, script, wait_for
 from model_registry import aliases, ask, package_name, predictions, serve
 from ruamel.yaml import YAML
 from test_runner import processes
@@ -366,21 +366,9 @@ def own(request, installed, baked, tmp_path_factory):
 
 
 def write_requirements(project: Project) -> None:
-    """Write what only people can say into docs/requirements.yaml; a few rows do not show well whether shares are right."""
-    classes = json.loads(project.read("data/interim/task.json")).get("classes") or []
-    wrong = {actual: {said: 1 for said in classes if said != actual} for actual in classes}
-    costs = {
-        "currency": "EUR",
-        "matrix": wrong or {"too_high": 1, "too_low": 1},
-        "reasons": {"error": "Somebody asked."},
-    }
-    text = re.sub(
-        r'(?<!category)(?<!currency): ""', ": Somebody has thought about it.", project.read("docs/requirements.yaml")
-    )
-    (project.path / "docs" / "requirements.yaml").write_text(text, encoding="utf-8")
-    change_requirements(
-        project, {"risk": {"category": "minimal"}, "gates": {"calibration": {"at_most": 0.2}}, "costs": costs}
-    )
+    """Write what only people can say; a few rows do not show well whether shares are right."""
+    fill_requirements(project)
+    change_requirements(project, {"gates": {"calibration": {"at_most": 0.2}}})
 
 
 @pytest.mark.parametrize("own", ["multiclass", "regression"], indirect=True)
@@ -443,8 +431,6 @@ def fit_target_encoding(train: Rows, validation: Rows, task: Task, seed: int) ->
     from sklearn.compose import make_column_transformer
     from sklearn.preprocessing import TargetEncoder
 
-    if "grower" not in train[0]:  # the notebook tries each model on a table of its own
-        return fit_linear(train, validation, task, seed)
     encoder = TargetEncoder(target_type="multiclass", random_state=seed)
     numbers = make_pipeline(SimpleImputer(), StandardScaler())
     columns = make_column_transformer((encoder, ["grower"]), (numbers, [name for name in train[0] if name != "grower"]))
