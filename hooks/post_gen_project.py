@@ -41,7 +41,9 @@ def replace_in(file: str, old: str, new: str) -> None:
 
 
 for question in OPTIONS.iterdir():
-    shutil.copytree(question / ANSWERS[question.name], ".", dirs_exist_ok=True)
+    for answer in question.iterdir():
+        if ANSWERS[question.name] in (answer.name, "both"):
+            shutil.copytree(answer, ".", dirs_exist_ok=True)
 shutil.rmtree(OPTIONS)
 if ANSWERS["data"] == "own":
     name_data()

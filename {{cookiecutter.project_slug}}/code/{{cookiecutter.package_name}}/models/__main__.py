@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -19,6 +20,8 @@ def main() -> int:
     for command in (promote, rollback):
         command.add_argument("--why", default="", help="kept in the history for good")
     commands.add_parser("models", help="show versions and history")
+    champion = commands.add_parser("champion", help="write the champion to models/champion, for git and DVC")
+    champion.add_argument("--if-any", action="store_true", help="no error if there is none yet")
     commands.add_parser("gate", help="print the verdict on the candidate; exit code 1 if it is refused")
     arguments = parser.parse_args()
     if arguments.command == "gate":
@@ -29,6 +32,7 @@ def main() -> int:
         "promote": lambda name: _promote(name, arguments.version, arguments.why, arguments.to),
         "rollback": lambda name: _rollback(name, arguments.why),
         "models": _list,
+        "champion": lambda name: _champion(name, arguments.if_any),
     }
     return exit_code(lambda: _connect_and(verbs[arguments.command]))
 
@@ -74,6 +78,20 @@ def _rollback(name: str, why: str) -> None:
     from .registry.life_cycle import rollback
 
     print(f"{name}: version {rollback(name, why)[-1].version} is champion again.")
+
+
+def _champion(name: str, if_any: bool) -> None:
+    from .registry.history import history
+    from .registry.keep import FOLDER, keep_champion
+
+    root = find_root()
+    if if_any and not history(name):
+        print(f"{name} has no champion yet.")
+    elif not keep_champion(name, root / FOLDER):
+        print(f"{FOLDER} is the champion already.")
+    else:
+        subprocess.run(["dvc", "add", "--quiet", str(FOLDER)], cwd=root, check=True)
+        print(f"{FOLDER} is the champion; commit {FOLDER}.dvc, then `dvc push`.")
 
 
 def _list(name: str) -> None:

@@ -12,7 +12,7 @@ from .page import render
 from .runs import find_step_runs, reports, show_run
 from .side import PICTURES, WORKSPACE, Side, git, missing, read_side
 
-__all__ = ["compare"]
+__all__ = ["compare", "diff_values"]
 
 PAGE = Path("reports", "compare.html")
 
@@ -35,8 +35,8 @@ def compare(root: Path, a: str, b: str) -> str:
         if sides[0].rev == sides[1].rev:
             raise StepError(f"{a} and {b} are the same commit ({sides[0].commit}): there is nothing to compare.")
         found = {
-            "parameters": _diff(repo.params.diff, sides, all=False),
-            "metrics": _diff(repo.metrics.diff, sides, all=True),
+            "parameters": diff_values(repo.params.diff, sides, all=False),
+            "metrics": diff_values(repo.metrics.diff, sides, all=True),
         }
     found |= _compare_files(root, *sides)
     found["reports"] = _compare_reports(*sides)
@@ -51,7 +51,7 @@ def compare(root: Path, a: str, b: str) -> str:
     return f"{PAGE}: {a} against {b}; {_count(found)}"
 
 
-def _diff(ask, sides: list[Side], all: bool) -> list[dict]:
+def diff_values(ask, sides: list[Side], all: bool) -> list[dict]:
     """Return rows of file, name, old, new, difference from DVC's own comparison, by name."""
     answer = ask(*(side.rev for side in sides), all=all)
     for side in sides:

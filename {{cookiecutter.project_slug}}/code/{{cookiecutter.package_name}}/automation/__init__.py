@@ -1,0 +1,1 @@
+"""What CI does, as commands that a person can run too: the workflows only call make."""

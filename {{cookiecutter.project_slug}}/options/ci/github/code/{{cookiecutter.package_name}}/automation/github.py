@@ -1,0 +1,44 @@
+"""The few calls to GitHub's REST API that the workflows need. https://docs.github.com/rest"""
+
+import os
+
+from .http import Api, required
+from .proposal import Proposal
+
+__all__ = ["GitHub"]
+
+
+class GitHub:
+    """The repository that a workflow runs for, by the variables that GitHub Actions sets, and GITHUB_TOKEN."""
+
+    def __init__(self) -> None:
+        self.repository = required("GITHUB_REPOSITORY")
+        self.server = os.environ.get("GITHUB_SERVER_URL", "https://github.com")
+        self.address = f"{self.server}/{self.repository}.git"
+        self.user, self.token = "x-access-token", required("GITHUB_TOKEN")
+        api = os.environ.get("GITHUB_API_URL", "https://api.github.com")
+        head = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
+        self.api = Api(f"{api}/repos/{self.repository}", head | {"Authorization": f"Bearer {self.token}"})
+
+    def comment(self, number: str, text: str, marker: str) -> str:
+        """Write the comment that begins with `marker` on a pull request, or put `text` in its place; return its address."""
+        for comment in self.api.pages(f"/issues/{number}/comments"):
+            if comment["body"].startswith(marker):
+                return self.api.call("PATCH", f"/issues/comments/{comment['id']}", {"body": text})["html_url"]
+        return self.api.call("POST", f"/issues/{number}/comments", {"body": text})["html_url"]
+
+    def propose(self, proposal: Proposal) -> str:
+        """Open a pull request from the proposal's branch, or bring the open one up to date; return its address."""
+        texts = {"title": proposal.title, "body": proposal.body}
+        head = f"{self.repository.split('/')[0]}:{proposal.branch}"
+        for found in self.api.pages("/pulls", {"head": head, "base": proposal.base, "state": "open"}):
+            return self.api.call("PATCH", f"/pulls/{found['number']}", texts)["html_url"]
+        new = {**texts, "head": proposal.branch, "base": proposal.base}
+        return self.api.call("POST", "/pulls", new)["html_url"]
+
+    def set_label(self, label: dict[str, str]) -> None:
+        """Make a label, or give the one of that name this colour and meaning."""
+        if label["name"] in {found["name"] for found in self.api.pages("/labels")}:
+            self.api.call("PATCH", f"/labels/{label['name']}", {key: label[key] for key in ("color", "description")})
+        else:
+            self.api.call("POST", "/labels", label)
