@@ -40,6 +40,19 @@ def replace_in(file: str, old: str, new: str) -> None:
     path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
 
 
+SUPPORTED = ["3.11", "3.12", "3.13"]
+
+
+def adapt_workflows() -> None:
+    """Leave out the Pythons that are too old, and the secrets of other remotes than the chosen one."""
+    versions = [version for version in SUPPORTED if version >= ANSWERS["python_version"]]
+    for path in Path(".github/workflows").iterdir():
+        text = path.read_text(encoding="utf-8").replace(json.dumps(SUPPORTED), json.dumps(versions))
+        lines = (line.partition(" # remote: ") for line in text.splitlines())
+        kept = [line for line, _, remote in lines if remote in ("", ANSWERS["remote"])]
+        path.write_text("\n".join([*kept, ""]), encoding="utf-8")
+
+
 for question in OPTIONS.iterdir():
     for answer in question.iterdir():
         if ANSWERS[question.name] in (answer.name, "both"):
@@ -47,3 +60,5 @@ for question in OPTIONS.iterdir():
 shutil.rmtree(OPTIONS)
 if ANSWERS["data"] == "own":
     name_data()
+if ANSWERS["ci"] != "gitlab":
+    adapt_workflows()

@@ -103,10 +103,10 @@ def _propose(root: Path, base: str) -> None:
 
     report = _read_report(root)
     title = next(line for line in report.splitlines() if line.startswith("## ")).removeprefix("## ")
-    if not commit_changes(root, f"Retrained: {title}"):
+    forge = _forge()
+    if not commit_changes(root, f"Retrained: {title}", forge.author):
         print("Nothing changed: no new data, no other parameters, same model.")
         return
-    forge = _forge()
     push(root, forge.server, forge.address, forge.user, forge.token)
     print(forge.propose(Proposal(BRANCH, base, f"Retrained: {title}", report)))
 

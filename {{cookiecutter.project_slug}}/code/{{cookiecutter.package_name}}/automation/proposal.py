@@ -23,17 +23,19 @@ class Proposal:
     body: str
 
 
-def commit_changes(root: Path, message: str) -> bool:
+def commit_changes(root: Path, message: str, author: tuple[str, str]) -> bool:
     """Commit all changes of the working copy on the branch `retrain`; return False if there are none.
 
     The branch starts anew from the present commit: it holds one retraining, the newest. What git must not have is
-    refused by the pre-commit hook, as for everybody.
+    refused by the pre-commit hook, as for everybody. `author`, name and e-mail, is for a machine where git knows nobody.
     """
     if not _git(root, "status", "--porcelain").strip():
         return False
     _git(root, "switch", "--quiet", "--force-create", BRANCH)
     _git(root, "add", "--all")
-    _git(root, "commit", "--quiet", "--message", message)
+    known = subprocess.run(["git", "-C", root, "config", "user.email"], capture_output=True, check=False).stdout
+    identity = [] if known else ["-c", f"user.name={author[0]}", "-c", f"user.email={author[1]}"]
+    _git(root, *identity, "commit", "--quiet", "--message", message)
     return True
 
 

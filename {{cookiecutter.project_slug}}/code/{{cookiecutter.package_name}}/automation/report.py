@@ -83,7 +83,7 @@ def _headline(decision: dict) -> str:
     version = f"{prose(decision['model'])} version {decision['version']}"
     if decision["refused"]:
         return f"The gate refuses {version}"
-    return f"{version} passes the gate" + (" and becomes champion" if decision["alias"] == "champion" else "")
+    return f"{version} passes the gate" + (" and is champion" if decision["alias"] == "champion" else "")
 
 
 def _show_state(root: Path) -> list[str]:
@@ -128,7 +128,8 @@ def _show_values(title: str, rows: list[tuple], otherwise: str) -> list[str]:
 
 def _show(value: object, sign: str = "") -> str:
     if isinstance(value, float):
-        return f"{value:{sign},.4f}" if value == 0 or abs(value) >= 1e-4 else f"{value:{sign}.2e}"
+        shown = f"{value:{sign},.4f}" if value == 0 or abs(value) >= 1e-4 else f"{value:{sign}.2e}"
+        return shown.rstrip("0").rstrip(".") if "." in shown and "e" not in shown else shown
     return "" if value is None else prose(json.dumps(value) if isinstance(value, list | dict) else value)
 
 

@@ -44,7 +44,7 @@ def _list_files(root: Path) -> list[str]:
     """Return the files of the working copy that git has or would take; not what DVC made of the whole data."""
     words = ["git", "-C", str(root), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     named = subprocess.run(words, capture_output=True, text=True, check=True).stdout.split("\0")
-    left_out = {"dvc.lock", "data/baseline.json", "models/champion.dvc"}
+    left_out = {"dvc.lock", "data/baseline.json", "models/champion.dvc", "environments/tracking.toml"}
     return [file for file in named if file and file not in left_out and (root / file).is_file()]
 
 

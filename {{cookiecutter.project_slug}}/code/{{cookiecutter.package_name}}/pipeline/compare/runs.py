@@ -1,9 +1,9 @@
 """Which MLflow runs wrote the reports of both sides."""
 
-import os
 from pathlib import Path
 
 from ..project import project_home
+from ..tracking import find_server
 from .side import Side
 
 __all__ = ["find_step_runs", "show_run"]
@@ -11,7 +11,7 @@ __all__ = ["find_step_runs", "show_run"]
 
 def find_step_runs(root: Path, sides: list[Side]) -> tuple[list[dict[str, dict]], str]:
     """Return for each side the run that wrote each report, by path; and what kept MLflow from answering, if it did."""
-    if not os.environ.get("MLFLOW_TRACKING_URI") and not (project_home(root) / "mlflow.db").is_file():
+    if not find_server(root) and not (project_home(root) / "mlflow.db").is_file():
         return [{}, {}], "there is no mlflow.db here"
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError

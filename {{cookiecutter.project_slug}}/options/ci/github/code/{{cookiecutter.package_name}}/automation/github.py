@@ -11,6 +11,8 @@ __all__ = ["GitHub"]
 class GitHub:
     """The repository that a workflow runs for, by the variables that GitHub Actions sets, and GITHUB_TOKEN."""
 
+    author = ("github-actions[bot]", "41898282+github-actions[bot]@users.noreply.github.com")
+
     def __init__(self) -> None:
         self.repository = required("GITHUB_REPOSITORY")
         self.server = os.environ.get("GITHUB_SERVER_URL", "https://github.com")

@@ -13,6 +13,7 @@ class GitLab:
 
     def __init__(self) -> None:
         self.server, self.user, self.token = required("CI_SERVER_URL"), "oauth2", required("GITLAB_TOKEN")
+        self.author = (required("GITLAB_USER_NAME"), required("GITLAB_USER_EMAIL"))
         self.address = f"{required('CI_PROJECT_URL')}.git"
         api = f"{required('CI_API_V4_URL')}/projects/{required('CI_PROJECT_ID')}"
         self.api = Api(api, {"PRIVATE-TOKEN": self.token})
@@ -41,4 +42,3 @@ class GitLab:
             self.api.call("PUT", f"/labels/{quote(label['name'], safe='')}", values)
         else:
             self.api.call("POST", "/labels", {"name": label["name"], **values})
-
