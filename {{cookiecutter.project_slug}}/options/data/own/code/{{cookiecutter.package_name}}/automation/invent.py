@@ -48,23 +48,26 @@ def invent_table(root: Path, copy: Path) -> Path:
 
 def invent_column(column: Column, found: dict, random: np.random.Generator) -> pd.Series:
     """Return ROWS values of a column; `found` is what data/baseline.json says of it, empty if nothing."""
-    kind = found.get("kind", column.kind)
-    if "shares" in found and kind in ("category", "boolean"):
+    if "shares" in found and "edges" not in found:
         values = _draw_classes(column, found, random)
     elif "edges" in found:
         values = _draw_numbers(found, random)
-    elif kind == "date" and "min" in found:
-        first, last = (pd.Timestamp(found[end]) for end in ("min", "max"))
+    elif column.kind == "date":
+        first, last = (pd.Timestamp(found.get(end, day)) for end, day in (("min", "2024-01-01"), ("max", "2024-12-31")))
         values = pd.Series(first + (last - first) * share for share in random.random(ROWS)).dt.floor("s").astype(str)
     elif column.pattern:
         raise StepError(
             f"data/schema.yaml: no values can be invented for column {column.name!r}, which must match {column.pattern!r}. "
             f"Write rows like yours to {OWN_ROWS}."
         )
-    elif kind == "text" and column.role == "feature":
+    elif column.kind == "number":  # it only follows the time, or is not looked at
+        values = pd.Series(range(1, ROWS + 1))
+    elif column.kind == "boolean":
+        values = pd.Series(random.choice(["True", "False"], ROWS))
+    elif column.kind == "text":
         values = pd.Series(" ".join(random.choice(WORDS, 5)) for _ in range(ROWS))
-    else:  # an identifier, or a number that only follows the time
-        values = pd.Series(range(1, ROWS + 1)).map(str if kind == "number" else "id {}".format)
+    else:
+        values = pd.Series(f"id {number}" for number in range(1, ROWS + 1))
     if column.type == "integer" and "edges" in found:
         values = values.round().astype("int64")
     if column.role == "target" or not column.missing:
