@@ -37,7 +37,7 @@ def project(tmp_path):
     kinds = {name: column.kind for name, column in COLUMNS.items() if name in FRAME}
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "baseline.json").write_text(json.dumps({"table": describe_baseline(FRAME, kinds)}))
-    write_schema({"table": Table("table", COLUMNS)}, tmp_path / "data" / "schema.yaml")
+    write_schema({"table": Table("table", COLUMNS)}, {}, tmp_path / "data" / "schema.yaml", "")
     return tmp_path
 
 

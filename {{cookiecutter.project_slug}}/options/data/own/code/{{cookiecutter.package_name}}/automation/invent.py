@@ -15,7 +15,23 @@ __all__ = ["invent_column", "invent_table"]
 ROWS = 1000
 LEAST_SHARE = 0.03  # of each class of the target: a split must have all of them
 OWN_ROWS = Path("tests", "sample.csv")
-WORDS = "and at before blue cold fast green in late left long new old on open red right short slow warm".split()
+WORDS = (
+    "at",
+    "before",
+    "blue",
+    "cold",
+    "fast",
+    "green",
+    "late",
+    "long",
+    "new",
+    "old",
+    "open",
+    "red",
+    "short",
+    "slow",
+    "warm",
+)
 
 
 def invent_table(root: Path, copy: Path) -> Path:
