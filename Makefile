@@ -4,6 +4,8 @@
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$python && break; done)
+# Each worker has projects of its own; most of a test is waiting for one process.
+WORKERS ?= 2
 BIN := .venv/bin
 READY := .venv/.ready
 DEMO := build/demo/flight-delays
@@ -28,8 +30,8 @@ demo: $(READY)  ## bake the default project into build/, install it, run its pip
 	@$(MAKE) --no-print-directory -C $(DEMO) pipeline
 	@echo "  all of it is in $(DEMO)"
 
-test: $(READY)  ## run all tests: the template's, and those of the projects it generates
-	@$(BIN)/pytest --durations=5
+test: $(READY)  ## run all tests: the template's, and those of the projects it generates (WORKERS=2 files at once)
+	@$(BIN)/pytest --durations=5 --numprocesses=$(WORKERS) --dist=loadfile
 
 test-fast: $(READY)  ## run the tests that need no installed project (seconds)
 	@$(BIN)/pytest --quiet -m "not slow"

@@ -1,5 +1,6 @@
 """Bake the template, and run what a user runs in the project that comes out."""
 
+import fcntl
 import json
 import os
 import re
@@ -193,8 +194,10 @@ def find_program(name: str, package: str) -> Path:
     if not find():
         if os.geteuid() != 0 or not shutil.which("apt-get"):
             pytest.skip(f"this machine has no {name} (Debian: {package})")
-        for words in (["update"], ["install", "--yes", package]):
-            subprocess.run(["apt-get", "--quiet", *words], check=True, capture_output=True)
+        with Path(tempfile.gettempdir(), "apt-get-of-tests.lock").open("w") as one_at_a_time:
+            fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+            for words in (["update"], ["install", "--yes", package]):
+                subprocess.run(["apt-get", "--quiet", *words], check=True, capture_output=True)
     return Path(find())
 
 

@@ -12,7 +12,14 @@ from {{ cookiecutter.package_name }}.datasets.tables import DataError
 from {{ cookiecutter.package_name }}.datasets.task import Task
 from {{ cookiecutter.package_name }}.models.calibrate import calibration_error, interval_half_width, recalibrate
 from {{ cookiecutter.package_name }}.models.candidates import choose_models, fit
-from {{ cookiecutter.package_name }}.models.decisions import cost_curve, cost_matrix, cost_per_row, decide, find_threshold, say_value
+from {{ cookiecutter.package_name }}.models.decisions import (
+    cost_curve,
+    cost_matrix,
+    cost_per_row,
+    decide,
+    find_threshold,
+    say_value,
+)
 from {{ cookiecutter.package_name }}.models.package import load_model, model_file, package_parity, write_package
 from {{ cookiecutter.package_name }}.models.uncertainty import bootstrap, draw_rows
 

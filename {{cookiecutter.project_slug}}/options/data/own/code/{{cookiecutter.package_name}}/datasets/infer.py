@@ -13,8 +13,8 @@ import pandas as pd
 
 from .conform import convert_column
 from .leakage import find_leaks
+from .parsing import numbers
 from .parsing.dates import parse_dates
-from .parsing.numbers import drop_placeholders, looks_like_code, parse_booleans, parse_numbers
 from .pii import find_pii
 from .schema import Column, Table
 from .tables import DataError
@@ -31,9 +31,9 @@ def infer_type(values: pd.Series, is_target: bool = False) -> tuple[str, list[st
     ):
         if is_type(values):
             return type_, []
-    known = drop_placeholders(values).dropna()
-    for type_, parse in (("number", parse_numbers), ("boolean", parse_booleans), ("date", parse_dates)):
-        if known.empty or (type_ == "number" and looks_like_code(known)):
+    known = numbers.drop_placeholders(values).dropna()
+    for type_, parse in (("number", numbers.parse_numbers), ("boolean", numbers.parse_booleans), ("date", parse_dates)):
+        if known.empty or (type_ == "number" and numbers.looks_like_code(known)):
             continue
         parsed = parse(known)
         unfit = known[parsed.isna()].unique()
