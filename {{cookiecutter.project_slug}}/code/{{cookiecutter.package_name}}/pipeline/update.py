@@ -1,8 +1,7 @@
-"""Bring the template's newer version into the project: a merge by git, as if the template were a branch.
+"""Bring the template's newer version into the project: a merge by git, as if the template were a branch."""
 
-The base is what the remembered version of the template gives with the remembered answers, theirs is what the newer version
-gives, ours is the last commit.
-"""
+# Base: what the remembered version of the template gives for the remembered answers. Theirs: what the newer version gives
+# for them. Ours: the last commit. (A docstring of several paragraphs would be listed in __init__.py by nbdev.)
 
 import json
 import os
