@@ -13,7 +13,9 @@ import tempfile
 from fnmatch import fnmatch
 from pathlib import Path
 
+from cookiecutter.exceptions import CookiecutterException
 from cookiecutter.main import cookiecutter
+from jinja2 import TemplateError
 
 TEMPLATE = Path(__file__).resolve().parents[1]
 TREE = "{{cookiecutter.project_slug}}"
@@ -31,7 +33,10 @@ ANSWERS = {name: default[0] for name, default in QUESTIONS.items() if isinstance
     "author_name": "Authored Team",
     "author_email": "authored@example.com",
 }
-WRITTEN_BY_PIPELINE = ("dvc.lock", "data/*", "docs/data/*")
+WRITTEN_BY_PIPELINE = {
+    "flights": ("dvc.lock", "data/baseline.json", "docs/data/*"),
+    "own": ("dvc.lock", "data/baseline.json", "docs/data/*", "data/schema.yaml"),
+}
 TABLE = "size,kind,authored_target\n" + "".join(f"{n % 89},{'abc'[n % 3]},{n * 7 % 89 > n % 50}\n" for n in range(400))
 
 
@@ -92,18 +97,14 @@ def mark_as_baked(project: Path) -> None:
 
 
 def find_edits(project: Path) -> list[str]:
-    """Return the files that differ from what was baked, but for new ones that the pipeline writes."""
-    baked = list_baked(project)
-    changed = list_names(project, "diff", "--name-only", "--no-renames", "as-baked") & baked
-    return sorted(changed | (list_files(project) - baked))
+    """Return the files that differ from what was baked."""
+    changed = list_names(project, "diff", "--name-only", "--no-renames", "as-baked")
+    return sorted(changed | (list_files(project) - list_baked(project)))
 
 
 def list_files(project: Path) -> set[str]:
-    """Return the project's files, but for those that the pipeline wrote."""
     there = list_names(project, "ls-files", "--cached", "--others", "--exclude-standard")
-    new = there - list_baked(project)
-    written = {name for name in new if any(fnmatch(name, pattern) for pattern in WRITTEN_BY_PIPELINE)}
-    return {name for name in there - written if (project / name).is_file()}
+    return {name for name in there if (project / name).is_file()}
 
 
 def list_baked(project: Path) -> set[str]:
@@ -111,7 +112,10 @@ def list_baked(project: Path) -> set[str]:
 
 
 def list_names(project: Path, *words: str) -> set[str]:
-    return set(run_git(project, *words, "-z").decode().split("\0")) - {""}
+    """Return the files that git lists, but for those that the pipeline writes."""
+    names = set(run_git(project, *words, "-z").decode().split("\0")) - {""}
+    written = WRITTEN_BY_PIPELINE[project.parent.name]
+    return {name for name in names if not any(fnmatch(name, pattern) for pattern in written)}
 
 
 def unbake(project: Path, answers: dict[str, str], option: str) -> None:
@@ -174,9 +178,9 @@ def find_problems(source: str, content: bytes | None) -> list[str]:
         return [] if (TEMPLATE / source).is_file() else ["has no source in the template"]
     if b"\n<<<<<<< " in b"\n" + content:
         return [f"the edit is next to what the template fills in. Edit {source} by hand"]
-    said = [
-        word for word in (*ANSWERS.values(), "authored_target", "authored.csv") if word.lower().startswith("authored")
-    ]
+    if source.endswith(".ipynb") and any(cell.get("outputs") for cell in json.loads(content)["cells"]):
+        return ["has outputs; `make fix` in the project removes them"]
+    said = [text for text in (*ANSWERS.values(), "authored_target", "authored.csv") if text[:8].lower() == "authored"]
     left = [word for word in said if word.encode() in content or word in source]
     return [f"says {word!r}, which is another thing in other projects" for word in left]
 
@@ -190,11 +194,11 @@ def prove(project: Path, answers: dict[str, str], changes: dict[str, bytes | Non
     write_changes(copy, changes)
     try:
         baked = bake(copy, folder, answers)
-    except Exception as error:  # noqa: BLE001: whatever Jinja makes of an edit
+    except (CookiecutterException, TemplateError) as error:
         return [f"the template could not be baked any more: {error!r}"]
     names = {path.relative_to(baked).as_posix() for path in baked.rglob("*") if path.is_file()} | list_files(project)
     differ = [name for name in sorted(names - {".cruft.json"}) if read(baked / name) != read(project / name)]
-    return [f"{name}: the template would not give this. Outputs left in? Changed since `make bake`?" for name in differ]
+    return [f"{name}: the template would not give this. Has it changed since `make bake`?" for name in differ]
 
 
 def read(file: Path) -> tuple[bytes, int] | None:
