@@ -89,8 +89,8 @@ def clone_template(address: str, folder: Path) -> Path:
     try:
         git(folder, "clone", "--quiet", "--no-checkout", "--", url, "template")
     except StepError as error:
-        reason = str(error).splitlines()[-1]
-        raise StepError(f"no template at {address} ({reason}). If it has moved, correct {STATE}.") from error
+        reason = str(error).splitlines()[0]
+        raise StepError(f"no template at {address}: {reason} If it has moved, correct `template` in {STATE}.") from error
     return folder / "template"
 
 
