@@ -298,20 +298,28 @@ def test_update_from_the_last_release(template, tmp_path):
 
 @pytest.mark.slow
 def test_make_update_merges_notebooks_cell_by_cell(installed, template):
-    """Two changes of one cell's neighbours: git's own merge sees lines, the driver sees cells."""
+    """Git's own merge would leave a notebook in conflict that no Jupyter opens; the driver marks cells."""
     first = installed.run("git", "rev-parse", "HEAD").stdout.strip()
+    clean = "notebooks/30_clean.ipynb"
     try:
         state = json.loads(installed.read(".cruft.json"))
         state |= {"template": str(template.path), "commit": template.read_commit()}
         (installed.path / ".cruft.json").write_text(json.dumps(state))
+        edit_cell(installed, clean, 0, "\nOurs.")
         edit(installed)
+        edit_cell(template, f"{BAKED}/options/data/flights/{clean}", 0, "\nTheirs.")
         release(template)
-        said = installed.run("make", "update", "TO=v9.0.0").stdout
-        assert "git diff --staged" in said
+        said = installed.run("make", "update", "TO=v9.0.0", ok=False).stdout
+        assert "In conflict" in said
+        assert installed.run("git", "diff", "--name-only", "--diff-filter=U").stdout == f"{clean}\n"
+        notebook = nbformat.read(installed.path / clean, as_version=4)
+        nbformat.validate(notebook)
+        assert all(text in "".join(cell.source for cell in notebook.cells) for text in ("Ours.", "Theirs."))
         check_edits(installed)
         check_news(installed)
-        installed.commit("Updated")
+        installed.run("git", "checkout", "--ours", clean)
         installed.run("rm", "notebooks/80_ours.ipynb")
+        installed.commit("Updated")
         installed.run("make", "check")
     finally:
         installed.run("git", "reset", "--hard", "--quiet", first)

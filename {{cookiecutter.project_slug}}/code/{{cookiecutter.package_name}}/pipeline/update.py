@@ -4,18 +4,16 @@
 # for them. Ours: the last commit. (A docstring of several paragraphs would be listed in __init__.py by nbdev.)
 
 import json
-import os
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 from .project import StepError
+from .template import bake, clone_template, find_commit, git
 
 __all__ = ["update_project"]
 
 STATE = ".cruft.json"
-HOSTS = {"gh": "https://github.com/", "gl": "https://gitlab.com/", "bb": "https://bitbucket.org/"}
 NOBODY = {f"GIT_{who}_{what}": "template" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 
 
@@ -44,22 +42,14 @@ def update_project(root: Path, to: str = "") -> int:
         if old == new:
             print(f"Up to date: the project has {versions[1]} of {state['template']}.")
             return 0
-        trees = [bake(clone, commit, state, root, folder / commit) for commit in (old, new)]
+        answers = state["context"]["cookiecutter"]
+        trees = [bake(clone, commit, answers, root, folder / commit) for commit in (old, new)]
         (trees[0] / STATE).write_bytes((root / STATE).read_bytes())
         write_state(trees[1] / STATE, state, new, to)
         base = commit_tree(root, trees[0], "As the template was")
         theirs = commit_tree(root, trees[1], f"Template from {versions[0]} to {versions[1]}", "-p", base)
     refuse_to_overwrite(root, base, theirs)
     return merge(root, theirs, f"{state['template']} from {versions[0]} to {versions[1]}")
-
-
-def git(folder: Path, *words: str | Path, **env: str) -> str:
-    """Run git in a folder; return what it prints."""
-    command = ["git", "-C", folder, "-c", "core.quotePath=false", *words]
-    done = subprocess.run(command, env=os.environ | env, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise StepError(f"git {words[0]} failed: {done.stderr.strip()}")
-    return done.stdout.strip()
 
 
 def read_state(root: Path) -> dict:
@@ -80,53 +70,6 @@ def read_state(root: Path) -> dict:
             f"the template was no git repository when this was baked. Write `template` and `commit` into {STATE}."
         )
     return state
-
-
-def clone_template(address: str, folder: Path) -> Path:
-    """Return a clone of the template."""
-    host, _, name = address.partition(":")
-    url = f"{HOSTS[host]}{name}.git" if host in HOSTS else address.removeprefix("git+")
-    try:
-        git(folder, "clone", "--quiet", "--no-checkout", "--", url, "template")
-    except StepError as error:
-        reason = str(error).splitlines()[0]
-        raise StepError(f"no template at {address}: {reason} If it has moved, correct `template` in {STATE}.") from error
-    return folder / "template"
-
-
-def find_commit(clone: Path, name: str) -> str:
-    """Return the commit that a tag, branch or commit of the template stands for."""
-    for candidate in (name, f"origin/{name}"):
-        try:
-            return git(clone, "rev-parse", "--verify", "--quiet", candidate + "^{commit}")
-        except StepError:
-            continue
-    raise StepError(f"the template has no commit, tag or branch {name!r}.")
-
-
-def bake(clone: Path, commit: str, state: dict, root: Path, folder: Path) -> Path:
-    """Return what a version of the template gives for the remembered answers; its hooks run, as they did at first."""
-    git(clone, "checkout", "--quiet", "--detach", commit)
-    questions = json.loads((clone / "cookiecutter.json").read_text(encoding="utf-8"))
-    remembered = state["context"]["cookiecutter"].items()
-    answers = {name: answer for name, answer in remembered if name in questions and not name.startswith("_")}
-    words = [f"{name}={quote(text) if isinstance(questions[name], str) else text}" for name, text in answers.items()]
-    folder.mkdir()
-    config = folder.with_suffix(".json")  # not the user's: no defaults of theirs, nothing written to their folders
-    config.write_text(json.dumps({"cookiecutters_dir": f"{config}.d", "replay_dir": f"{config}.d"}))
-    command = [sys.executable, "-m", "cookiecutter", "--no-input", "--config-file", config, "--output-dir", folder]
-    here = os.environ | {"PWD": str(root), "PROJECT_TO_UPDATE": str(root)}
-    done = subprocess.run([*command, clone, *words], env=here, capture_output=True, text=True, check=False)
-    if done.returncode:
-        reason = done.stderr.partition("ERROR: ")[0].strip() or done.stderr.strip().splitlines()[-1]
-        raise StepError(f"the template cannot be baked at {commit[:10]} with the answers in {STATE}:\n{reason}")
-    [project] = folder.iterdir()
-    return project
-
-
-def quote(text: str) -> str:
-    """Return Jinja that gives a text, whatever is in it: cookiecutter renders what it is told on the command line."""
-    return "{" + "{ " + json.dumps(text, ensure_ascii=False) + " }" + "}"
 
 
 def write_state(file: Path, state: dict, commit: str, to: str) -> None:
