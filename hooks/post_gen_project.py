@@ -53,7 +53,7 @@ def replace_in(file: str, old: str, new: str) -> None:
 
 def find_template() -> Path:
     """Return the template's folder. A relative one is where cookiecutter runs its hooks from, as Linux can tell."""
-    folder = Path(ANSWERS["_repo_dir"])
+    folder = Path(ANSWERS.get("_repo_dir", ""))  # cruft does not say it
     process = Path(f"/proc/{os.getppid()}/cwd")
     if not folder.is_absolute() and process.exists():
         return process.resolve()
@@ -73,7 +73,8 @@ def find_commit(template: Path) -> str | None:
 def find_address(template: Path) -> str:
     """Return where the template can be had again: an address without credentials, or a folder."""
     typed = ANSWERS["_template"]
-    if typed != ANSWERS["_repo_dir"] and (":" in typed or typed.endswith(".zip")):
+    is_address = ":" in typed or typed.endswith(".zip")
+    if Path(typed).is_absolute() or (is_address and typed != ANSWERS.get("_repo_dir")):
         return re.sub(r"^(https?://)[^/@]*@", r"\1", typed)
     return str(template)
 

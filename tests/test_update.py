@@ -10,6 +10,8 @@ from pathlib import Path
 import nbformat
 import pytest
 from conftest import TEMPLATE, Project
+from cookiecutter.generate import generate_context, generate_files
+from cookiecutter.prompt import prompt_for_config
 from test_options import HOSTILE
 
 BAKED = "{{cookiecutter.project_slug}}"
@@ -267,6 +269,15 @@ def test_the_template_is_remembered_wherever_it_was_called_from(template, tmp_pa
     shutil.rmtree(tmp_path / "flight-delays")
     subprocess.run(called, cwd=template.path, check=True)
     assert json.loads((tmp_path / "flight-delays" / ".cruft.json").read_text())["commit"] is None
+
+
+def test_cruft_can_bake_it_too(template, tmp_path):
+    """It calls cookiecutter's inner function, which tells hooks less, and writes a .cruft.json of its own later."""
+    context = generate_context(str(template.path / "cookiecutter.json"))
+    context["cookiecutter"] |= prompt_for_config(context, no_input=True) | {"_template": str(template.path)}
+    path = generate_files(str(template.path), context, str(tmp_path))
+    state = json.loads((Path(path) / ".cruft.json").read_text())
+    assert (state["template"], state["commit"]) == (str(template.path), template.read_commit())
 
 
 def test_no_credentials_of_the_template_are_remembered(template, tmp_path):
