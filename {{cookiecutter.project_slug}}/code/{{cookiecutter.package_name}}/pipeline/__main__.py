@@ -23,6 +23,8 @@ def main() -> int:
     two = commands.add_parser("compare", help="write reports/compare.html: two commits or experiments side by side")
     two.add_argument("a", nargs="?", default="HEAD", help="a git revision or the name of a DVC experiment")
     two.add_argument("b", nargs="?", default="workspace", help="the same, or `workspace` (the default)")
+    newer = commands.add_parser("update", help="merge the template's newer version into the working copy")
+    newer.add_argument("--to", default="", help="tag, branch or commit of the template (default: the newest state)")
     commands.add_parser("summary", help="print the figures of the last pipeline")
     commands.add_parser("check-notebooks", help="are notebooks clean and modules in sync?")
     files = commands.add_parser("check-files", help="is there anything in git that must not be there?")
@@ -39,6 +41,7 @@ def main() -> int:
         "repro": lambda: _repro(arguments.jobs),
         "find-run": lambda: _find_run(arguments.data),
         "compare": lambda: _compare(arguments.a, arguments.b),
+        "update": lambda: _update(arguments.to),
         "summary": _summary,
         "check-notebooks": _check_notebooks,
         "check-files": lambda: _check_files(arguments.staged),
@@ -79,6 +82,12 @@ def _compare(a: str, b: str) -> None:
     from .compare.write import compare
 
     print(compare(find_root(), a, b))
+
+
+def _update(to: str) -> int:
+    from .update import update_project
+
+    return update_project(find_root(), to)
 
 
 def _summary() -> None:

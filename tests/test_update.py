@@ -1,0 +1,337 @@
+"""`make update` merges the newer template into a project: nothing that people or the pipeline wrote is lost."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from conftest import TEMPLATE, Project
+from cookiecutter.generate import generate_context, generate_files
+from cookiecutter.prompt import prompt_for_config
+from test_options import HOSTILE
+
+BAKED = "{{cookiecutter.project_slug}}"
+PACKAGE = f"{BAKED}/code/{{{{cookiecutter.package_name}}}}"
+IDENTITY = {f"GIT_{who}_{what}": "t@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+TAGS = subprocess.run(
+    ["git", "-C", TEMPLATE, "tag", "--list", "v*", "--merged", "HEAD", "--sort=-creatordate"],
+    capture_output=True,
+    text=True,
+    check=False,
+).stdout.split()
+
+
+def knows_updates(tag: str) -> bool:
+    """Does this version of the template write .cruft.json?"""
+    hook = ["git", "-C", TEMPLATE, "show", f"{tag}:hooks/post_gen_project.py"]
+    return ".cruft.json" in subprocess.run(hook, capture_output=True, text=True, check=False).stdout
+
+
+class Template(Project):
+    """A clone of this repository with a last commit of what is on disk."""
+
+    def read_commit(self, name: str = "HEAD") -> str:
+        return self.run("git", "rev-parse", name).stdout.strip()
+
+    def bake(self, folder: Path, **answers: str) -> "Baked":
+        """Bake as a user does who is in `folder`, and commit."""
+        folder.mkdir(exist_ok=True)
+        command = [sys.executable, "-m", "cookiecutter", "--no-input", str(self.path)]
+        words = [f"{name}={answer}" for name, answer in answers.items()]
+        subprocess.run([*command, *words], cwd=folder, env=os.environ | {"PWD": str(folder)}, check=True)
+        [path] = [file.parent for file in folder.glob("*/.cruft.json")]
+        project = Baked(path)
+        project.run("git", "init", "--quiet", "--initial-branch=main")
+        project.commit("As generated")
+        return project
+
+
+class Baked(Project):
+    """A project that is not installed: `update` needs only the template's Python."""
+
+    def update(self, to: str = "", ok: bool | None = True) -> str:
+        """Run what `make update` runs; return what it says."""
+        [package] = [folder.name for folder in (self.path / "code").iterdir()]
+        command = [sys.executable, "-B", "-m", f"{package}.pipeline", "update", f"--to={to}"]
+        home = {"PYTHONPATH": str(self.path / "code"), "HOME": str(self.path.parent)}
+        result = self.run(*command, ok=ok, **home)
+        return result.stdout + result.stderr
+
+    def status(self) -> str:
+        return self.run("git", "status", "--porcelain").stdout
+
+
+@pytest.fixture
+def template(tmp_path) -> Template:
+    path = tmp_path / "template"
+    subprocess.run(["git", "clone", "--quiet", TEMPLATE, path], check=True)
+    listed = ["git", "-C", TEMPLATE, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    files = subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split("\0")[:-1]
+    subprocess.run(["git", "-C", path, "rm", "-r", "--quiet", "."], check=True)
+    for file in filter(lambda name: (TEMPLATE / name).is_file(), files):
+        (path / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(TEMPLATE / file, path / file)
+    template = Template(path)
+    template.run("git", "add", "--all")
+    template.run("git", "commit", "--quiet", "--allow-empty", "--message", "What is on disk")
+    return template
+
+
+def edit_cell(project: Project, notebook: str, cell: int, text: str) -> None:
+    path = project.path / notebook
+    book = nbformat.read(path, as_version=4)
+    book.cells[cell].source += text
+    nbformat.write(book, path)
+
+
+def release(template: Template) -> None:
+    """Commit a newer version: another cell, a line of the Makefile, a new file, a file less."""
+    edit_cell(template, f"{BAKED}/notebooks/50_train.ipynb", -1, "\n# A line of the newer template")
+    template.edit(f"{BAKED}/Makefile", {"PORT ?= 5000": "PORT ?= 5050"})
+    (template.path / BAKED / "docs" / "new_page.md").write_text("A page of {{ cookiecutter.package_name }}.\n")
+    (template.path / BAKED / "docs" / "experiments.md").unlink()
+    template.commit("Newer")
+    template.run("git", "tag", "v9.0.0")
+
+
+def edit(project: Project) -> None:
+    """Work as a user does: a line of the README, a cell, a parameter, a notebook of one's own."""
+    project.edit("README.md", {"## Working with it": "## How we work\n\nOur own words.\n\n## Working with it"})
+    edit_cell(project, "notebooks/50_train.ipynb", 0, "\nOur own words.")
+    project.edit("params.yaml", {"n_estimators: 50": "n_estimators: 77"})
+    own = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Ours", id="ours")])
+    nbformat.write(own, project.path / "notebooks" / "80_ours.ipynb")
+    project.commit("Our work")
+
+
+def check_edits(project: Project) -> None:
+    assert "Our own words." in project.read("README.md")
+    assert "Our own words." in project.read("notebooks/50_train.ipynb")
+    assert "n_estimators: 77" in project.read("params.yaml")
+    assert (project.path / "notebooks" / "80_ours.ipynb").is_file()
+
+
+def check_news(project: Project) -> None:
+    nbformat.validate(nbformat.read(project.path / "notebooks" / "50_train.ipynb", as_version=4))
+    assert "A line of the newer template" in project.read("notebooks/50_train.ipynb")
+    assert "PORT ?= 5050" in project.read("Makefile")
+    assert project.read("docs/new_page.md") == "A page of flight_delays.\n"
+    assert not (project.path / "docs" / "experiments.md").exists()
+
+
+def test_edits_stay_and_news_arrive(template, tmp_path):
+    project = template.bake(tmp_path / "work")
+    edit(project)
+    release(template)
+    before = project.run("git", "for-each-ref").stdout + project.run("git", "rev-parse", "HEAD").stdout
+    said = project.update()
+    check_edits(project)
+    check_news(project)
+    assert "to v9.0.0: 5 files changed" in said  # the four above, and .cruft.json
+    state = json.loads(project.read(".cruft.json"))
+    assert (state["commit"], state["template"]) == (template.read_commit(), str(template.path))
+    assert project.run("git", "for-each-ref").stdout + project.run("git", "rev-parse", "HEAD").stdout == before
+    assert not (project.path / ".git" / "FETCH_HEAD").exists()
+    assert not list(project.path.parent.glob(".cookiecutter*")), "the user's own folders of cookiecutter are not used"
+    project.run("git", "reset", "--hard")
+    assert project.status() == ""
+    assert not (project.path / "docs" / "new_page.md").exists()
+
+
+def test_a_second_update_has_nothing_to_do(template, tmp_path):
+    project = template.bake(tmp_path / "work")
+    release(template)
+    template.edit("README.md", {"## Your own data": "## Your data"})
+    template.commit("Newest, which changes nothing in projects")
+    assert "to v9.0.0" in project.update(to="v9.0.0")
+    project.commit("Updated")
+    assert "Up to date: the project has v9.0.0" in project.update(to="v9.0.0")
+    assert "1 files changed" in project.update()
+    project.commit("Updated again")
+    assert "Up to date" in project.update()
+    assert project.status() == ""
+
+
+def test_adjacent_edits_end_in_the_conflict_that_git_shows(template, tmp_path):
+    project = template.bake(tmp_path / "work")
+    project.edit("Makefile", {"PORT ?= 5000": "PORT ?= 6000"})
+    (project.path / "docs" / "models.md").unlink()
+    project.commit("Our port")
+    template.edit(f"{BAKED}/docs/models.md", {"# ": "# More on "})
+    release(template)
+    said = project.update(ok=False)
+    assert "In conflict" in said
+    assert "Makefile" in said
+    text = project.read("Makefile")
+    assert "<<<<<<< HEAD\nPORT ?= 6000\n=======\nPORT ?= 5050\n>>>>>>>" in text
+    status = project.run("git", "status").stdout
+    assert "both modified:   Makefile" in status
+    assert "deleted by us:   docs/models.md" in status
+    assert "not committed" in project.update(ok=False)
+    project.run("git", "reset", "--hard")
+    assert "PORT ?= 6000" in project.read("Makefile")
+    assert project.status() == ""
+
+
+def test_what_the_pipeline_wrote_stays(template, tmp_path):
+    (tmp_path / "work").mkdir()
+    table = tmp_path / "work" / "{own} data.csv"
+    table.write_text("a,y\n1,0\n")
+    answers = HOSTILE | {"target": "Güte \"x\" 'y' \\ {{ 1 }}", "time_column": ""}
+    answers["target"] = answers["target"].replace("{{ 1 }}", "{% raw %}{{ 1 }} {# #}{% endraw %}")
+    project = template.bake(tmp_path / "work", data="own", data_path=table.name, **answers)
+    remembered = json.loads(project.read(".cruft.json"))["context"]["cookiecutter"]
+    assert remembered["target"].endswith("\\ {{ 1 }} {# #}")
+    assert remembered["data_path"] == "../{own} data.csv"
+    written = ["dvc.lock", "data/schema.yaml", "data/baseline.json", "docs/data/README.md"]
+    ignored = ["data/raw/table.parquet", "models/candidate/model.onnx", "reports/10_ingest.html"]
+    for file in written + ignored:
+        (project.path / file).parent.mkdir(parents=True, exist_ok=True)
+        (project.path / file).write_text(f"what {file} says\n")
+    project.commit("As the pipeline left it")
+    table.unlink()  # the first data is long gone
+    before = {file: project.read(file) for file in ("params.yaml", "README.md", "LICENSE", "notebooks/10_ingest.ipynb")}
+    release(template)
+    project.update()
+    assert {file: project.read(file) for file in before} == before
+    assert all(project.read(file) == f"what {file} says\n" for file in written + ignored)
+    assert json.loads(project.read(".cruft.json"))["context"]["cookiecutter"] == remembered
+
+
+def test_new_questions_take_their_defaults(template, tmp_path):
+    project = template.bake(tmp_path / "work", author_name="Ours")
+    question = '"team": "{{ cookiecutter.data }} and Co",'
+    template.edit("cookiecutter.json", {'"author_name": "': question + '\n  "author_name": "'})
+    (template.path / BAKED / "docs" / "team.md").write_text("{{ cookiecutter.team }}\n")
+    template.commit("A new question")
+    project.update()
+    assert project.read("docs/team.md") == "flights and Co\n"
+    answers = json.loads(project.read(".cruft.json"))["context"]["cookiecutter"]
+    assert (answers["team"], answers["author_name"]) == ("flights and Co", "Ours")
+
+
+def test_update_refuses_in_one_clear_line(template, tmp_path):
+    project = template.bake(tmp_path / "work")
+    first = project.run("git", "rev-parse", "HEAD").stdout.strip()
+    state = json.loads(project.read(".cruft.json"))
+    release(template)
+
+    def refused(**changes) -> str:
+        (project.path / ".cruft.json").write_text(json.dumps(state | changes))
+        project.commit("Changed")
+        said = project.update(ok=False)
+        assert project.status() == ""
+        project.run("git", "reset", "--hard", "--quiet", first)
+        assert said.startswith("ERROR: ")
+        assert "Traceback" not in said
+        return said
+
+    assert "has no commit, tag or branch 'v8'" in project.update(to="v8", ok=False)
+    assert "no template at /no/such/place" in refused(template="/no/such/place")
+    assert f"has no commit, tag or branch '{'0' * 40}'" in refused(commit="0" * 40)
+    assert "no git repository when this was baked" in refused(commit=None)
+    assert "is not as cruft or this template writes it" in refused(context={})
+    answers = state["context"]["cookiecutter"] | {"package_name": "pandas"}
+    assert "'pandas' is a library that the project installs" in refused(context={"cookiecutter": answers})
+    project.edit("README.md", {"## The tree": "## Tree"})
+    assert "changes that are not committed" in project.update(ok=False)
+    project.run("git", "add", "--all")
+    assert "changes that are not committed" in project.update(ok=False)
+    project.run("git", "reset", "--hard", "--quiet")
+    project.run("git", "rm", "--quiet", ".cruft.json")
+    project.commit("Forget")
+    assert "there is no .cruft.json in git" in project.update(ok=False)
+
+
+def test_an_ignored_file_is_not_overwritten(template, tmp_path):
+    project = template.bake(tmp_path / "work")
+    (project.path / ".git" / "info" / "exclude").write_text("new_page.md\n")
+    (project.path / "docs" / "new_page.md").write_text("mine")
+    release(template)
+    assert "docs/new_page.md. Move them." in project.update(ok=False)
+    assert project.read("docs/new_page.md") == "mine"
+    assert project.status() == ""
+    (project.path / "docs" / "new_page.md").unlink()
+    project.update()
+    assert "A  docs/new_page.md" in project.status()
+
+
+def test_the_template_is_remembered_wherever_it_was_called_from(template, tmp_path):
+    called = [sys.executable, "-m", "cookiecutter", ".", "--no-input", f"--output-dir={tmp_path}"]
+    subprocess.run(called, cwd=template.path, env=os.environ | {"PWD": "/stale"}, check=True)
+    state = json.loads((tmp_path / "flight-delays" / ".cruft.json").read_text())
+    assert (state["template"], state["commit"]) == (str(template.path), template.read_commit())
+    shutil.rmtree(template.path / ".git")
+    shutil.rmtree(tmp_path / "flight-delays")
+    subprocess.run(called, cwd=template.path, check=True)
+    assert json.loads((tmp_path / "flight-delays" / ".cruft.json").read_text())["commit"] is None
+
+
+def test_cruft_can_bake_it_too(template, tmp_path):
+    """It calls cookiecutter's inner function, which tells hooks less, and writes a .cruft.json of its own later."""
+    context = generate_context(str(template.path / "cookiecutter.json"))
+    context["cookiecutter"] |= prompt_for_config(context, no_input=True) | {"_template": str(template.path)}
+    path = generate_files(str(template.path), context, str(tmp_path))
+    state = json.loads((Path(path) / ".cruft.json").read_text())
+    assert (state["template"], state["commit"]) == (str(template.path), template.read_commit())
+
+
+def test_no_credentials_of_the_template_are_remembered(template, tmp_path):
+    """A git that serves no network: the address is rewritten to the clone."""
+    config = tmp_path / "gitconfig"
+    config.write_text(f'[url "{template.path}"]\n\tinsteadOf = https://me:s3cret@git.example.com/template.git\n')
+    address = "https://me:s3cret@git.example.com/template.git"
+    command = [sys.executable, "-m", "cookiecutter", address, "--no-input"]
+    home = os.environ | {"GIT_CONFIG_GLOBAL": str(config), "HOME": str(tmp_path)}
+    subprocess.run(command, cwd=tmp_path, env=home, check=True)
+    text = (tmp_path / "flight-delays" / ".cruft.json").read_text()
+    assert json.loads(text)["template"] == "https://git.example.com/template.git"
+    assert "s3cret" not in text
+
+
+def test_update_from_the_last_release(template, tmp_path):
+    tag = next(filter(knows_updates, TAGS), None)
+    if not tag:
+        pytest.skip(f"no release can be updated from yet: none of {TAGS} writes .cruft.json")
+    newest = template.read_commit()
+    template.run("git", "checkout", "--quiet", "--detach", tag)
+    project = template.bake(tmp_path / "work")
+    edit(project)
+    template.run("git", "checkout", "--quiet", newest)
+    project.update(ok=None)
+    check_edits(project)
+    assert json.loads(project.read(".cruft.json"))["commit"] == newest
+
+
+@pytest.mark.slow
+def test_make_update_merges_notebooks_cell_by_cell(installed, template):
+    """Git's own merge would leave a notebook in conflict that no Jupyter opens; the driver marks cells."""
+    first = installed.run("git", "rev-parse", "HEAD").stdout.strip()
+    clean = "notebooks/30_clean.ipynb"
+    try:
+        state = json.loads(installed.read(".cruft.json"))
+        state |= {"template": str(template.path), "commit": template.read_commit()}
+        (installed.path / ".cruft.json").write_text(json.dumps(state))
+        edit_cell(installed, clean, 0, "\nOurs.")
+        edit(installed)
+        edit_cell(template, f"{BAKED}/options/data/flights/{clean}", 0, "\nTheirs.")
+        release(template)
+        said = installed.run("make", "update", "TO=v9.0.0", ok=False).stdout
+        assert "In conflict" in said
+        assert installed.run("git", "diff", "--name-only", "--diff-filter=U").stdout == f"{clean}\n"
+        notebook = nbformat.read(installed.path / clean, as_version=4)
+        nbformat.validate(notebook)
+        assert all(text in "".join(cell.source for cell in notebook.cells) for text in ("Ours.", "Theirs."))
+        check_edits(installed)
+        check_news(installed)
+        installed.run("git", "checkout", "--ours", clean)
+        installed.run("rm", "notebooks/80_ours.ipynb")
+        installed.commit("Updated")
+        installed.run("make", "check")
+    finally:
+        installed.run("git", "reset", "--hard", "--quiet", first)
+        installed.run("git", "clean", "--quiet", "--force", "-d")
