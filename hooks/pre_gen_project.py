@@ -42,6 +42,8 @@ sqlparse sqltrie sshfs stack_data starlette tabulate tenacity terminado threadpo
 traitlets truststore typeguard typing_extensions typing_inspect typing_inspection tzdata tzlocal uri_template urllib3
 uv uvicorn validate vine virtualenv voluptuous watchdog wcwidth webcolors webencodings websocket werkzeug wheel wrapt
 yaml yarl zc zipp zmq
+a11y_pygments alabaster docutils furo imagesize jupyter_cache mdit_py_plugins myst_nb myst_parser roman_numerals
+snowballstemmer sphinx sphinx_basic_ng sphinxcontrib
 """
 FOLDERS = "code data docs environments models notebooks pipelines reports tests"
 
