@@ -172,7 +172,8 @@ def test_figures_of_both_commits_are_on_the_reports_page(site, two_commits):
         assert commit in said
     assert "Fewer <b>trees</b> & `less` $x$ | {y}" in said
     assert "roc_auc" in said
-    answer = two_commits.run("dvc", "metrics", "diff", "--json", *commits[::-1], "--", "reports/metrics.json").stdout
+    asked = ["--json", "--all", *commits[::-1], "--targets", "reports/metrics.json"]
+    answer = two_commits.run("dvc", "metrics", "diff", *asked).stdout
     figures = json.loads(answer)["reports/metrics.json"]
     for name in ("roc_auc", "brier"):
         for side in ("old", "new"):

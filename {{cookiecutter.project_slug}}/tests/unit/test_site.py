@@ -120,12 +120,13 @@ def test_only_what_git_has_is_offered_as_a_file(site):
 
 def test_sections_of_a_docstring_become_lists():
     shown = describe_function(
-        "---\n\n### f\n\n```python\ndef f(\n    a:int\n):\n```\n\n*Return `<a>` if a < b.*\n\n"
+        "---\n\n### f\n\n```python\ndef f(\n    a:int, # How many.\n):\n```\n\n*Return `<a>` if a < b.*\n\n"
         "Parameters\n----------\na : int\n    How many.\n\nRaises\n------\nDataError\n    None."
     )
     assert "### `f`" in shown and "`<a>` if a &lt; b" in shown
     assert "**Parameters**\n\n- a : int  \n    How many.\n\n**Raises**\n\n- DataError  \n    None." in shown
     assert "---" not in shown
+    assert "    a:int,\n" in shown
 
 
 # Figures over commits

@@ -78,8 +78,10 @@ def _write_source(site: Site) -> str:
         (site.source / page).write_text(adapt_markdown(site, page, text), encoding="utf-8")
     data = [page for page in pages if page.startswith("docs/data/")]
     said = write_reports_page(site)
-    description = tomllib.loads((site.root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["description"]
-    write_start_page(site, _read_title(site.root), description, [page for page in pages if page not in data], data)
+    project = tomllib.loads((site.root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    write_start_page(
+        site, _read_title(site.root), project.get("description", ""), [page for page in pages if page not in data], data
+    )
     return said
 
 
@@ -97,7 +99,8 @@ def _write_notebook(site: Site, notebook: Path) -> None:
 
 def _read_title(root: Path) -> str:
     """Return the name of the project for people: the first heading of README.md."""
-    first = (root / "README.md").read_text(encoding="utf-8").partition("\n")[0]
+    readme = root / "README.md"
+    first = readme.read_text(encoding="utf-8").partition("\n")[0] if readme.is_file() else ""
     return first.removeprefix("#").strip() or root.name
 
 

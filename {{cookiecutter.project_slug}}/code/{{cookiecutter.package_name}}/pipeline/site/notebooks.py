@@ -78,6 +78,8 @@ def describe_function(text: str) -> str:
     text = re.sub(r"^(#+) (\w+)$", r"\1 `\2`", text, count=1, flags=re.MULTILINE)
     heading, fence, signature, fenced, words = re.split(r"(^```.*$)", text, maxsplit=2, flags=re.MULTILINE)
     text, *sections = re.split(r"^(\w[\w ]*)\n-{3,}$", _escape(words), flags=re.MULTILINE)
+    if sections:  # which say what show_doc repeats beside each parameter
+        signature = re.sub(r" +# .*$", "", signature, flags=re.MULTILINE)
     parts = [heading + fence + signature + fenced + text.rstrip()]
     for title, body in zip(sections[::2], sections[1::2], strict=True):
         entries = [re.sub(r"^(\S.*)$", r"- \1  ", line) for line in body.strip("\n").splitlines()]
