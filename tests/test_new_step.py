@@ -103,6 +103,6 @@ def test_steps_in_a_project_of_own_data(installed, tmp_path):
     assert check_added(project, "first_look")["far"]["price $"] > 0
     assert "sold" not in check_added(project, "outliers")["far"]
     project.run("make", "check")
-    project.run("nbdev-test", "--file_re", "12_first_look|45_outliers")
+    project.run("nbdev-test", "--file-re", "12_first_look|45_outliers")
     new = [f"tests/unit/test_{name}.py" for name in ("wiring", "first_look", "outliers")]
     project.run("pytest", "--quiet", *new)

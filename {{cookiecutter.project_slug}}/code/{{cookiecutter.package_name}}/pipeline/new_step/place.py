@@ -63,7 +63,7 @@ def _check_name(root: Path, name: str, stages: dict) -> None:
         raise StepError(f"NAME={name}: that is a keyword of Python, so no module can be called so.")
     if name in stages:
         raise StepError(f"NAME={name}: there is such a step already; there are {', '.join(stages)}.")
-    taken = [path for path in (root / "code").rglob("*") if path.name in (name, f"{name}.py")]
+    taken = [path for path in sorted((root / "code").rglob("*")) if path.name in (name, f"{name}.py")]
     taken += (root / "tests").rglob(f"test_{name}.py")
     if taken:
         raise StepError(f"NAME={name}: there is {taken[0].relative_to(root)} already.")
