@@ -20,6 +20,7 @@ ABOUT = (
     f"The newest commits that changed `dvc.lock`, {MOST_COMMITS} at most: figures of the candidate on the hold-out, "
     "and the first of them for the baseline."
 )
+FETCH = "`dvc fetch --all-commits` brings what the remote has."
 ARROWS = "An arrow leads from a step to those that need what it writes; those that follow from others are left out."
 NOT_RUN = (
     "No report is here yet: `make pipeline` makes them, `dvc pull` brings those of a run elsewhere. Then `make docs`."
@@ -62,13 +63,14 @@ def write_reports_page(site: Site) -> str:
 def _history(site: Site) -> tuple[list[str], str]:
     """Return the lines of the table and the picture, and how many commits there are."""
     points, skipped = read_history(site.root)
-    left_out = f"Commits left out, because their figures are in no cache that can be reached: {skipped}."
+    left_out = f"Commits left out, because their figures are in no cache that can be reached: {skipped}. {FETCH}"
     lines = [left_out, ""] if skipped else []
     if not points:
-        return [*lines, "No commit has figures yet: `make pipeline`, then commit `dvc.lock`."], "no figures of commits"
+        return lines or ["No commit has figures yet: `make pipeline`, then commit `dvc.lock`."], "no figures of commits"
     (site.source / "history.svg").write_text(draw_history(points), encoding="utf-8")
     picture = "![The figure that decides, over commits](history.svg)"
-    return [ABOUT, "", picture, "", *tabulate_history(points), "", *lines], f"figures of {len(points)} commits"
+    said = f"figures of {len(points)} commit{'s' * (len(points) != 1)}"
+    return [ABOUT, "", picture, "", *tabulate_history(points), "", *lines], said
 
 
 def _steps_only(graph: Graph) -> Iterable[str]:
