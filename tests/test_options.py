@@ -82,6 +82,13 @@ code/PACKAGE/pipeline/project.py code/PACKAGE/pipeline/report.html.j2 code/PACKA
 code/PACKAGE/pipeline/run.py code/PACKAGE/pipeline/runs.py code/PACKAGE/pipeline/stage.py
 code/PACKAGE/pipeline/summary.py code/PACKAGE/pipeline/template.py code/PACKAGE/pipeline/tracking.py
 code/PACKAGE/pipeline/update.py code/PACKAGE/pipeline/warm/__init__.py
+code/PACKAGE/pipeline/new_step/__init__.py code/PACKAGE/pipeline/new_step/notebook.py.j2
+code/PACKAGE/pipeline/new_step/params.yaml.j2 code/PACKAGE/pipeline/new_step/place.py
+code/PACKAGE/pipeline/new_step/stage.yaml.j2 code/PACKAGE/pipeline/new_step/test.py.j2
+code/PACKAGE/pipeline/new_step/write.py code/PACKAGE/pipeline/site/__init__.py code/PACKAGE/pipeline/site/build.py
+code/PACKAGE/pipeline/site/flowchart.py code/PACKAGE/pipeline/site/history.py code/PACKAGE/pipeline/site/layers.py
+code/PACKAGE/pipeline/site/links.py code/PACKAGE/pipeline/site/notebooks.py code/PACKAGE/pipeline/site/pages.py
+docs/conf.py tests/unit/test_new_step.py tests/unit/test_site.py 
 code/PACKAGE/pipeline/warm/client.py code/PACKAGE/pipeline/warm/engine.py code/PACKAGE/pipeline/warm/kernel.py
 code/PACKAGE/pipeline/warm/server.py code/PACKAGE/pipeline/warm/step.py data/README.md data/interim/.gitkeep
 data/processed/.gitkeep data/raw/.gitkeep docs/ai_canvas.md docs/behaviour.yaml docs/experiments.md

@@ -34,6 +34,10 @@ def main() -> int:
     )
     catalog.add_argument("--if-stale", action="store_true", help="only if it is not up to date")
     commands.add_parser("check-catalog", help="is docs/data what `catalog` would write?")
+    commands.add_parser("site", help="make the documentation site in build/site")
+    step = commands.add_parser("step", help="add a step to the pipeline: notebook, stage, parameters and a test")
+    step.add_argument("name", help="as in dvc.yaml; also the name of its module")
+    step.add_argument("--after", default="", help="the step before it; the last one before `train` if not given")
     commands.add_parser("stop", help="end the warm process of this project")
     arguments = parser.parse_args()
     commands = {
@@ -47,6 +51,8 @@ def main() -> int:
         "check-files": lambda: _check_files(arguments.staged),
         "catalog": lambda: _catalog(arguments.if_stale),
         "check-catalog": _check_catalog,
+        "site": _site,
+        "step": lambda: _step(arguments.name, arguments.after),
         "stop": _stop,
     }
     return exit_code(commands[arguments.command])
@@ -121,6 +127,18 @@ def _check_catalog() -> None:
     from .catalog.write import check_catalog
 
     check_catalog(find_root())
+
+
+def _site() -> None:
+    from .site.build import build_site
+
+    print(build_site(find_root()))
+
+
+def _step(name: str, after: str) -> None:
+    from .new_step.write import add_step
+
+    print(add_step(find_root(), name, after))
 
 
 def _stop() -> None:
