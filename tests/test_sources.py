@@ -14,7 +14,7 @@ GENERATED = TEMPLATE / "{{cookiecutter.project_slug}}"
 NOTEBOOKS = sorted(GENERATED.rglob("notebooks/*.ipynb"))
 CODE = sorted(file for file in GENERATED.rglob("*.py") if "code" in file.relative_to(GENERATED).parts)
 VARIABLE = "{{ cookiecutter.package_name }}"
-WORKFLOWS = [*TEMPLATE.glob(".github/workflows/*.yaml"), *GENERATED.glob(".github/workflows/*.yaml")]
+WORKFLOWS = list(TEMPLATE.glob(".github/workflows/*.yaml"))  # those of a project: test_workflows.py
 CONSTRAINTS = [TEMPLATE / "constraints.txt", *sorted(GENERATED.glob("environments/constraints-*.txt"))]
 
 
