@@ -189,7 +189,9 @@ def test_log_shows_the_cell_on_a_terminal_and_is_quiet_elsewhere(project):
         pass
     assert process.wait() == 0
     cells = len(nbformat.read(project.path / "notebooks" / "50_train.ipynb", as_version=4).cells)
-    assert re.search(rf"50_train: cell \d+ of {cells + 1}, \d\d:\d\d", shown.decode())  # one more: the injected parameters
+    assert re.search(
+        rf"50_train: cell \d+ of {cells + 1}, \d\d:\d\d", shown.decode()
+    )  # one more: the injected parameters
 
 
 @pytest.fixture
