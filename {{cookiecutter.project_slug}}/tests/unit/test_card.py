@@ -237,8 +237,8 @@ def test_an_empty_text_is_named_and_seen_on_the_card(project):
     content["use"]["limits"] = ""
     content["requirements"]["safety"] = {"not_needed_because": ""}
     write_requirements(project, content)
-    empty = ["use.limits", "requirements.safety.not_needed_because"]
-    assert missing(project) == [f"docs/requirements.yaml: {key} is empty" for key in empty]
+    empty = "use.limits, requirements.safety.not_needed_because"
+    assert missing(project) == [f"docs/requirements.yaml: {empty} are empty"]
     assert cards(project)["model_card.md"].count("**not filled in**") == 2
 
 

@@ -26,7 +26,8 @@ def missing_parts(requirements: Requirements, facts: dict) -> list[str]:
     facts : dict
         As `collect_facts` returns them.
     """
-    missing = [f"{FILE}: {key} is empty" for key in find_empty_texts(requirements)]
+    empty = find_empty_texts(requirements)
+    missing = [f"{FILE}: {', '.join(empty)} {'is' if len(empty) == 1 else 'are'} empty"] if empty else []
     for name, (file, step, keys) in NEEDED.items():
         if not facts.get(name):
             missing.append(f"{file} is missing; `dvc repro {step}` writes it")
