@@ -86,7 +86,7 @@ def _champion(name: str, if_any: bool) -> None:
 
     root = find_root()
     if if_any and not history(name):
-        print(f"{name} has no champion yet.")
+        print(f"{FOLDER} stays as it is: the registry here has no champion of {name}.")
     elif not keep_champion(name, root / FOLDER):
         print(f"{FOLDER} is the champion already.")
     else:

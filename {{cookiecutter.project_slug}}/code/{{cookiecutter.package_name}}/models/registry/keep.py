@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import mlflow
+from ruamel.yaml import YAML
 
 from ...datasets.tables import DataError, replace_folder
 from .history import append, history
@@ -44,6 +45,7 @@ def keep_champion(name: str, folder: Path) -> bool:
     with replace_folder(folder) as new:
         mlflow.artifacts.download_artifacts(f"models:/{name}/{champion.version}", dst_path=str(new))
         shutil.rmtree(new / "__pycache__", ignore_errors=True)
+        _forget_store(new / "MLmodel")
         (new / FACTS).write_text(json.dumps(facts, indent=2), encoding="utf-8")
     return True
 
@@ -64,6 +66,15 @@ def restore_champion(name: str, folder: Path) -> int | None:
     why = f"champion of this commit, since {facts['when']} ({facts['who']}: {facts['why']})"
     append(name, "promote", int(version.version), why, after=0, figures=facts["figures"])
     return int(version.version)
+
+
+def _forget_store(description: Path) -> None:
+    """Leave out under which ids the store knows the model: another one would look for them."""
+    yaml = YAML()
+    content = yaml.load(description.read_text(encoding="utf-8"))
+    for key in ("model_id", "run_id", "artifact_path"):
+        content.pop(key, None)
+    yaml.dump(content, description)
 
 
 def _read_facts(folder: Path) -> dict:
