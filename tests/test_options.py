@@ -106,7 +106,7 @@ tests/data_validation/test_data.py tests/data_validation/test_raw.py tests/integ
 tests/integration/test_step.py tests/model/test_model.py tests/sample.yaml tests/unit/test_automation.py
 tests/unit/test_backtest.py tests/unit/test_behaviour.py tests/unit/test_card.py tests/unit/test_catalog.py
 tests/unit/test_compare.py tests/unit/test_decisions.py tests/unit/test_events.py tests/unit/test_fairness.py
-tests/unit/test_gate.py tests/unit/test_guard.py tests/unit/test_history.py tests/unit/test_labels.py
+tests/unit/test_gate.py tests/unit/test_guard.py tests/unit/test_history.py tests/unit/test_keep.py tests/unit/test_labels.py
 tests/unit/test_models.py tests/unit/test_new_step.py tests/unit/test_normalise.py tests/unit/test_onnx_format.py
 tests/unit/test_parallel.py tests/unit/test_parameters.py tests/unit/test_parse.py tests/unit/test_predictor.py
 tests/unit/test_privacy.py tests/unit/test_requirements.py tests/unit/test_schema.py tests/unit/test_search.py
