@@ -3,12 +3,12 @@
 import json
 import os
 import re
+import shutil
 import signal
-import socket
 import urllib.request
 
 import pytest
-from conftest import NOTHING_TO_DO, Project, boosting, hashes, tracked, wait_for
+from conftest import NOTHING_TO_DO, Project, boosting, free_port, hashes, tracked, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -54,25 +54,32 @@ def test_a_worse_model_is_registered_but_not_champion(project):
     assert float(tracked(project, code)) == 0.0
 
 
-def test_server_by_environment_variable(project, tmp_path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = project.start(
-        *("mlflow", "server", "--host=127.0.0.1", f"--port={port}", "--workers=1"),
-        *(f"--backend-store-uri=sqlite:///{tmp_path}/server.db", f"--artifacts-destination={tmp_path}/artifacts"),
-    )
-    address = f"http://127.0.0.1:{port}"
+@pytest.mark.parametrize("chosen", ["variable", "option"])
+def test_server_by_environment_variable_or_by_the_option(project, bake, tmp_path, chosen):
+    port = free_port()
+    address, store = f"http://127.0.0.1:{port}", f"sqlite:///{tmp_path}/server.db"
+    uri = {"MLFLOW_TRACKING_URI": address} if chosen == "variable" else {}
+    if chosen == "option":
+        for file in ("environments/server.mk", "environments/tracking.toml"):
+            shutil.copy(bake(tracking="server", project_slug=f"served-{file[-2:]}").path / file, project.path / file)
+        project.edit("environments/tracking.toml", {"http://127.0.0.1:5000": address})
+        command = ["make", "server", f"PORT={port}", f"STORE={store}", f"ARTIFACTS={tmp_path}/artifacts"]
+    else:
+        command = ["mlflow", "server", "--host=127.0.0.1", f"--port={port}", "--workers=1"]
+        command += [f"--backend-store-uri={store}", f"--artifacts-destination={tmp_path}/artifacts"]
+    server = project.start(*command)
     try:
         wait_for(lambda: urllib.request.urlopen(f"{address}/health", timeout=1).status == 200)
-        project.run("dvc", "repro", "--force", "--single-item", "register", MLFLOW_TRACKING_URI=address)
-        found = project.run("make", "find-run", "DATA=reports/registration.json", MLFLOW_TRACKING_URI=address)
+        project.run("dvc", "repro", "--force", "--single-item", "register", **uri)
+        found = project.run("make", "find-run", "DATA=reports/registration.json", **uri)
         assert "register FINISHED" in found.stdout
         assert list((tmp_path / "artifacts").rglob("70_register.html"))
     finally:
         os.killpg(server.pid, signal.SIGTERM)
-    again = {"MLFLOW_TRACKING_URI": address, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
-    said = project.run("dvc", "repro", "--force", "--single-item", "register", ok=False, **again).stderr
+    quick = uri | {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+    said = project.run("dvc", "repro", "--force", "--single-item", "register", ok=False, **quick).stderr
     assert f"ERROR: MLflow at {address} cannot be used" in said
     assert "Traceback" not in said
     assert project.run("dvc", "status", "register").stdout.strip() == NOTHING_TO_DO
+    if chosen == "option":
+        assert address in project.run("make", "ui", ok=False).stdout
