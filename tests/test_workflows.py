@@ -178,7 +178,7 @@ KNOWN = {
     "inputs.parameters || github.event.client_payload.parameters": "",
     "vars.DEPLOY_PAGES == 'true'": "false",
 }
-APRIL = "ingest.months=[1,2,3,4] clean.validation_from='2013-03-15' clean.holdout_from='2013-04-10'"
+MAY = "ingest.months=[1,2,3,4,5] clean.validation_from='2013-04-10' clean.holdout_from='2013-05-10'"
 
 
 def tracked_by_git(origin: Path, branch: str, file: str) -> str:
@@ -247,13 +247,13 @@ def test_training_on_new_months_changes_the_champion_and_the_gate_keeps_it_from_
     assert "models/champion stays as it is" in nothing.said["make retrain"]
     assert github.things["pulls"] == []
 
-    arrived = clone(**{"inputs.parameters || github.event.client_payload.parameters": APRIL})
+    arrived = clone(**{"inputs.parameters || github.event.client_payload.parameters": MAY})
     arrived.run("train.yaml", "train")
     [pull] = github.things["pulls"]
     assert pull["title"] == "Retrained: flight-delays version 2 passes the gate and is champion"
     assert (pull["head"], pull["base"]) == ("retrain", "main")
     assert "| `ingest.months` |" in pull["body"]
-    assert "months: [1, 2, 3, 4]" in tracked_by_git(origin, "retrain", "params.yaml")
+    assert "months: [1, 2, 3, 4, 5]" in tracked_by_git(origin, "retrain", "params.yaml")
     newer = tracked_by_git(origin, "retrain", "models/champion.dvc")
     assert newer != champion == tracked_by_git(origin, "main", "models/champion.dvc")
     said = [text for runner in (nothing, arrived) for text in runner.said.values()]

@@ -83,8 +83,11 @@ def _read_lock(repo: Repo, rev: str) -> tuple[dict[str, str], tuple[str, ...]]:
 
 def _read(root: Path, name: str, rev: str) -> dict[str, bytes]:
     """Return notebooks/*.ipynb and the pictures in reports/; from the cache, or straight from the remote."""
-    files = DVCFileSystem(str(root), rev=None if rev == WORKSPACE else rev)
-    pictures = [path for path in files.find("reports") if path.endswith(PICTURES)] if files.isdir("reports") else []
+    try:
+        files = DVCFileSystem(str(root), rev=None if rev == WORKSPACE else rev)
+        pictures = [path for path in files.find("reports") if path.endswith(PICTURES)] if files.isdir("reports") else []
+    except Exception as error:  # each kind of remote raises its own, or lacks its driver
+        raise missing(name, rev, "reports", error) from error
     found = {}
     for path in sorted([*files.glob("notebooks/*.ipynb"), *pictures]):
         try:
