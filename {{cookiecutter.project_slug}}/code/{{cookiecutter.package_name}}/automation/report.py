@@ -4,6 +4,7 @@ import json
 from contextlib import chdir
 from pathlib import Path
 
+from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc.scm import RevError, resolve_rev
 
@@ -66,8 +67,8 @@ def _compare(ask, revision: str) -> tuple[list[tuple], str]:
     """Return name, old and new value of what differs between the revision and the workspace; or why that is not known."""
     try:
         answer = ask(revision, "workspace", all=False)
-    except Exception as error:  # each kind of remote raises its own
-        return [], f"Those of the base cannot be read: {(str(error) or type(error).__name__).splitlines()[0]}"
+    except (DvcException, OSError) as error:
+        return [], f"Those of the base cannot be read: {str(error).splitlines()[0]}"
     if errors := answer.get("errors", {}).get(revision):
         return [], f"Those of the base cannot be read: no run of it is in git and the remote ({type(errors).__name__})."
     rows = [
