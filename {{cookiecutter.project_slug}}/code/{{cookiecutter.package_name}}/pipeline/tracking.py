@@ -25,7 +25,7 @@ def connect_mlflow() -> str:
     root = find_root()
     artifacts = None
     if server := find_server(root):
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # seven take four minutes to say that nobody is there
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # seven take four minutes
         mlflow.set_tracking_uri(server)
     else:
         home = project_home(root)
