@@ -48,7 +48,7 @@ def write_report(root: Path, base: str) -> Path:
         f"## {_headline(decision)}",
         "",
         f"{git(root, 'rev-parse', '--short=10', 'HEAD').strip()} against {prose(base)} ({revision[:10]}).",
-        *_show_state(root),
+        *_show_state(root, revision),
         *_show_gate(decision),
         *_show_values("Figures of the candidate on the hold-out", figures, no_figures or "No figure differs."),
         *_draw_figures(decision, metrics),
@@ -86,9 +86,10 @@ def _headline(decision: dict) -> str:
     return f"{version} passes the gate" + (" and is champion" if decision["alias"] == "champion" else "")
 
 
-def _show_state(root: Path) -> list[str]:
-    """Say that this run came to other results than those that were committed."""
-    if "dvc.lock" not in git(root, "diff", "--name-only", "HEAD").split():
+def _show_state(root: Path, base: str) -> list[str]:
+    """Say that this run came to other results than those that were committed; a retraining always does."""
+    head = git(root, "rev-parse", "HEAD").strip()
+    if base == head or "dvc.lock" not in git(root, "diff", "--name-only", "HEAD").split():
         return []
     return [
         "",
