@@ -174,9 +174,8 @@ def test_without_warm_process_a_kernel_gives_the_same(project, tmp_path, trouble
 
 def test_log_shows_the_cell_on_a_terminal_and_is_quiet_elsewhere(project):
     step = f"{RUN}50_train.ipynb".split()
-    *printed, last = project.run(*step).stdout.splitlines()
-    assert last.startswith("train: done in ")
-    assert not re.search(r"cell \d+ of", "\n".join(printed))
+    lines = project.run(*step).stdout.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["No search", "train"]
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 100))
     process = subprocess.Popen(step, cwd=project.path, env=project.environment(), stdout=theirs, stderr=theirs)
@@ -189,9 +188,7 @@ def test_log_shows_the_cell_on_a_terminal_and_is_quiet_elsewhere(project):
         pass
     assert process.wait() == 0
     cells = len(nbformat.read(project.path / "notebooks" / "50_train.ipynb", as_version=4).cells)
-    assert re.search(
-        rf"50_train: cell \d+ of {cells + 1}, \d\d:\d\d", shown.decode()
-    )  # one more: the injected parameters
+    assert re.search(rf"50_train: cell \d+ of {cells + 1}, 00:0", shown.decode())  # one more: the injected parameters
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from ...datasets.task import Task
 
 __all__ = ["Period", "cut_periods", "order_rows", "split_past"]
 
-FOLDS = 5  # of one repeat, where neither time nor group says how rows belong together
+FOLDS = 5  # where neither time nor group says how rows belong together
 
 
 @dataclass(frozen=True)
