@@ -95,12 +95,20 @@ def test_each_kind_of_issue_leads_to_the_next_and_has_a_label(bake):
         assert f"template={after})" in form["body"][-1]["attributes"]["value"]
         [markdown] = (project.path / ".gitlab" / "issue_templates").glob(f"{form['name'].replace(' ', '_')}.md")
         assert all(field["attributes"].get("label", "") in markdown.read_text() for field in form["body"])
-    for owners in (".github/CODEOWNERS", ".gitlab/CODEOWNERS"):
-        roles = set(re.findall(r"@EDIT-ME/([a-z-]+)", project.read(owners)))
-        assert len(roles) == 6
-        for line in project.read(owners).splitlines():
-            pattern = line.split()[0].lstrip("/") if line and not line.startswith("#") else "*"
-            assert pattern == "models/champion.dvc" or list(project.path.glob(pattern)), f"{owners}: {pattern}"
+
+
+@pytest.mark.parametrize("answers", [{}, OWN | {"ci": "gitlab"}])
+def test_six_roles_own_the_code_and_each_document_says_whose_it_is(bake, answers):
+    project = bake(**answers)
+    lines = project.read(".gitlab/CODEOWNERS" if "ci" in answers else ".github/CODEOWNERS").splitlines()
+    owners = {pattern.lstrip("/"): teams for pattern, *teams in (line.split() for line in lines if line[:1] in "*/")}
+    assert len({team for teams in owners.values() for team in teams}) == 6
+    for pattern in owners:
+        assert pattern == "models/champion.dvc" or list(project.path.glob(pattern)), pattern
+    for document in (project.path / "docs").glob("*.md"):
+        [role] = re.findall(r"\A#.+\n\nOwner: ([\w ]+)\.", document.read_text(encoding="utf-8"))
+        [team] = owners.get(f"docs/{document.name}", owners["*"])
+        assert team.lower() == f"@edit-me/{role.lower().replace(' ', '-')}s", document.name
 
 
 # Executed

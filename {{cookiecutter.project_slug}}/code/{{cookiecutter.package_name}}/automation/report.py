@@ -17,6 +17,7 @@ __all__ = ["MARKER", "REPORT", "write_report"]
 REPORT = Path("reports", "pull_request.md")
 MARKER = "<!-- report of the notebook pipeline -->"
 FIGURES = "reports/metrics.json"
+COLOUR = '%%{init: {"themeVariables": {"xyChart": {"plotColorPalette": "#4c78a8"}}}}%%'
 MORE = "`card/model_card.html`; pictures and notebooks side by side: `compare.html`."
 
 
@@ -57,9 +58,8 @@ def write_report(root: Path, base: str) -> Path:
         f"All pages: {', '.join(code(page.name) for page in sorted((root / 'reports').glob('[0-9]*.html')))}, {MORE}",
         "",
     ]
-    (root / REPORT).write_text(
-        "\n".join(lines).replace("@", "@\u200b"), encoding="utf-8"
-    )  # nobody is mentioned by data
+    text = "\n".join(lines).replace("@", "@\u200b")  # nobody is mentioned by data
+    (root / REPORT).write_text(text, encoding="utf-8")
     return root / REPORT
 
 
@@ -141,5 +141,7 @@ def _draw_figures(decision: dict, metrics: dict) -> list[str]:
     models |= {"champion": {figure: decision["rivals"].get("champion")}} | tried
     values = {name: found[figure] for name, found in models.items() if isinstance(found.get(figure), int | float)}
     bars, names = ", ".join(f"{value:.4g}" for value in values.values()), ", ".join(f'"{name}"' for name in values)
-    chart = ["xychart-beta horizontal", f'  title "{figure} on the hold-out"', f"  x-axis [{names}]", f"  bar [{bars}]"]
+    low, high = min(0, *values.values()), max(0, *values.values())  # a bar starts at zero
+    axes = [f"  x-axis [{names}]", f"  y-axis {low:.4g} --> {high:.4g}"]
+    chart = [COLOUR, "xychart-beta horizontal", f'  title "{figure} on the hold-out"', *axes, f"  bar [{bars}]"]
     return ["", "```mermaid", *chart, "```"]
