@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -174,6 +175,11 @@ def test_a_file_with_every_ugliness(bake_own, tmp_path, time):
     assert "p1@example.org" not in script(
         project, "import pandas as pd; print(pd.read_parquet('data/interim/table.parquet').to_csv())"
     )
+    if time:
+        project.run("python", "-m", "own_data.automation", "sample")
+        invented = project.read("build/sample/sample.csv")
+        assert not re.search(r"p\d+@example|K-\d{5}", invented), "rows of the data are in the sample"
+        assert json.loads(project.read("build/sample/reports/registration.json"))["alias"] == "challenger"
 
 
 def test_thirty_rows_and_an_excel_file(environment, bake_own, tmp_path):
