@@ -159,6 +159,20 @@ def test_index_lists_models_and_the_lineage_ends_in_the_version(project):
     assert f'{ids["train"]} --> version[["who version 3<br>champion"]]' in diagram
 
 
+def test_what_dvc_add_took_is_there_if_a_step_reads_it(project):
+    for path in ("models/champion", "data/raw/towns.csv"):
+        (project / path).write_text("x")
+    (project / "dvc.yaml").write_text(
+        DVC_YAML.replace("10_ingest.ipynb]\n    outs", "10_ingest.ipynb, data/raw/towns.csv]\n    outs")
+    )
+    with Repo(str(project)) as repo:
+        repo.add(["models/champion", "data/raw/towns.csv"])
+    graph = read_graph(project)
+    assert graph.writer("data/raw/towns.csv").name == "data/raw/towns.csv.dvc"
+    assert "models/champion" not in graph.outputs
+    assert [step.name for step in graph.steps if step.notebook] == ["ingest", "clean"]
+
+
 def test_written_twice_is_the_same(project):
     update_catalog(project)
     before = pages(project)

@@ -57,7 +57,7 @@ SOURCE = "data/raw/source.json"  # where the raw tables come from
 
 
 def read_graph(root: Path, look_at_files: bool = False) -> Graph:
-    """Read dvc.yaml and dvc.lock.
+    """Read dvc.yaml and dvc.lock; what `dvc add` took is part of it if a step reads it.
 
     Parameters
     ----------
@@ -68,6 +68,7 @@ def read_graph(root: Path, look_at_files: bool = False) -> Graph:
     with Repo(str(root)) as repo:
         stages = list(stages_of(repo).values())
         read = {_path(root, dep) for stage in stages for dep in stage.deps}
+        stages = [stage for stage in stages if stage.cmd or read & {_path(root, out) for out in stage.outs}]
         outs = {_path(root, out): out for stage in stages for out in stage.outs}
         kept = {path for path in outs if path.startswith(("data/", "models/")) or path in {*read, REGISTRATION}}
         steps = tuple(_step(root, stage, kept) for stage in stages)
