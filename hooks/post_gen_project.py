@@ -53,12 +53,12 @@ def replace_in(file: str, old: str, new: str) -> None:
 
 
 def adapt_workflows() -> None:
-    """Leave out the Pythons that are too old, and the secrets of other remotes than the chosen one."""
+    """Leave out the Pythons that are too old, and the secrets of other remotes and stores than the chosen ones."""
     versions = [version for version in SUPPORTED if version >= ANSWERS["python_version"]]
     for path in Path(".github/workflows").iterdir():
         text = path.read_text(encoding="utf-8").replace(json.dumps(SUPPORTED), json.dumps(versions))
-        lines = (line.partition(" # remote: ") for line in text.splitlines())
-        kept = [line for line, _, remote in lines if remote in ("", ANSWERS["remote"])]
+        lines = (re.fullmatch(r"(.*?)(?: # (remote|tracking): (\w+))?", line) for line in text.splitlines())
+        kept = [line[1] for line in lines if ANSWERS.get(line[2]) == line[3]]
         path.write_text("\n".join([*kept, ""]), encoding="utf-8")
 
 
