@@ -103,7 +103,7 @@ def edit(project: Project) -> None:
     """Work as a user does: a line of the README, a cell, a parameter, a notebook of one's own."""
     project.edit("README.md", {"## Working with it": "## How we work\n\nOur own words.\n\n## Working with it"})
     edit_cell(project, "notebooks/50_train.ipynb", 0, "\nOur own words.")
-    project.edit("params.yaml", {"n_estimators: 50": "n_estimators: 77"})
+    project.edit("params.yaml", {"max_iter: 300": "max_iter: 77"})
     own = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Ours", id="ours")])
     nbformat.write(own, project.path / "notebooks" / "80_ours.ipynb")
     project.commit("Our work")
@@ -112,7 +112,7 @@ def edit(project: Project) -> None:
 def check_edits(project: Project) -> None:
     assert "Our own words." in project.read("README.md")
     assert "Our own words." in project.read("notebooks/50_train.ipynb")
-    assert "n_estimators: 77" in project.read("params.yaml")
+    assert "max_iter: 77" in project.read("params.yaml")
     assert (project.path / "notebooks" / "80_ours.ipynb").is_file()
 
 
