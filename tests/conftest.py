@@ -184,6 +184,12 @@ def project(sample) -> Project:
         report.unlink()
 
 
+def find_python(version: str) -> Path | None:
+    """Return an interpreter of this version, None if the machine has none."""
+    found = [*Path.home().glob(f".pyenv/versions/{version}.*/bin/python"), shutil.which(f"python{version}")]
+    return next((Path(python) for python in found if python), None)
+
+
 def find_program(name: str, package: str) -> Path:
     """Return a program of a Debian package, installed now if it is not yet there."""
 

@@ -75,9 +75,8 @@ def undisturbed(sample) -> tuple[str, float]:
     return lock, seconds
 
 
-@pytest.mark.parametrize("again", [1, 2])
 @pytest.mark.parametrize("victim", ["dvc", "caller", "runner", "cells", "warm"])
-def test_whatever_is_killed_repro_goes_on_to_the_same_end(project, undisturbed, victim, again):
+def test_whatever_is_killed_repro_goes_on_to_the_same_end(project, undisturbed, victim):
     lock, seconds = undisturbed
     project.edit("params.yaml", CHANGE)
     process = project.start("dvc", "repro", "--no-run-cache")

@@ -67,6 +67,8 @@ def test_what_only_a_hosted_runner_would_have_is_not_pushed(project, monkeypatch
 def test_a_proposal_is_one_commit_on_what_is_there(project, monkeypatch):
     author = ("Bot", "bot@example.com")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    for name in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"):
+        monkeypatch.delenv(name, raising=False)
     assert commit_changes(project, "First", author)
     assert not commit_changes(project, "Again", author)
     assert git(project, "log", "--format=%an %ae %s %D").strip() == "Bot bot@example.com First HEAD -> retrain"
