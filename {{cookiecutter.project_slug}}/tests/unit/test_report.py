@@ -23,7 +23,7 @@ def write_figures(folder: Path, auc: float, trials: int, points: list[dict]) -> 
     (folder / "reports").mkdir(exist_ok=True)
     (folder / "reports" / "registration.json").write_text(json.dumps(decision))
     (folder / "reports" / "metrics.json").write_text(json.dumps(metrics))
-    (folder / "params.yaml").write_text(f"train: {{'{{'}}trials: {trials}{{'}}'}}\n")
+    (folder / "params.yaml").write_text(f"train:\n  trials: {trials}\n")
 
 
 def git(folder: Path, *words: str) -> None:
