@@ -9,6 +9,7 @@ import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import unquote
 
 from ruamel.yaml import YAML
 
@@ -54,7 +55,7 @@ class GitHub:
         match = re.fullmatch(r"/repos/o/r/(?:issues/\d+/)?(?:issues/)?(comments|pulls|labels)(?:/([^/]+))?", path)
         if not match:
             return None, ""
-        things, which = self.things[match[1]], match[2]
+        things, which = self.things[match[1]], unquote(match[2] or "")
         if method == "GET":
             asked = dict(pair.split("=") for pair in query.split("&"))
             found = [thing for thing in things if thing.get("head") in (None, asked.get("head", "").split("%3A")[-1])]

@@ -109,7 +109,7 @@ tests/unit/test_compare.py tests/unit/test_decisions.py tests/unit/test_events.p
 tests/unit/test_gate.py tests/unit/test_guard.py tests/unit/test_history.py tests/unit/test_keep.py tests/unit/test_labels.py
 tests/unit/test_models.py tests/unit/test_new_step.py tests/unit/test_normalise.py tests/unit/test_onnx_format.py
 tests/unit/test_parallel.py tests/unit/test_parameters.py tests/unit/test_parse.py tests/unit/test_predictor.py
-tests/unit/test_privacy.py tests/unit/test_requirements.py tests/unit/test_schema.py tests/unit/test_search.py
+tests/unit/test_privacy.py tests/unit/test_report.py tests/unit/test_requirements.py tests/unit/test_schema.py tests/unit/test_search.py
 tests/unit/test_segments.py tests/unit/test_site.py tests/unit/test_skew.py tests/unit/test_split.py
 tests/unit/test_store.py tests/unit/test_tables.py tests/unit/test_wiring.py tests/unit/test_wrangling.py
 """

@@ -1,6 +1,7 @@
 """The few calls to GitHub's REST API that the workflows need. https://docs.github.com/rest"""
 
 import os
+from urllib.parse import quote
 
 from .http import Api, required
 from .proposal import Proposal
@@ -41,6 +42,7 @@ class GitHub:
     def set_label(self, label: dict[str, str]) -> None:
         """Make a label, or give the one of that name this colour and meaning."""
         if label["name"] in {found["name"] for found in self.api.pages("/labels")}:
-            self.api.call("PATCH", f"/labels/{label['name']}", {key: label[key] for key in ("color", "description")})
+            changed = {key: label[key] for key in ("color", "description")}
+            self.api.call("PATCH", f"/labels/{quote(label['name'], safe='')}", changed)
         else:
             self.api.call("POST", "/labels", label)
