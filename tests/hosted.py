@@ -75,7 +75,7 @@ class GitHub:
 class Runner:
     """Executes the steps of a job in a clean clone, in an environment that has what a hosted runner's has and no more.
 
-    `known` has the value of each `${{ expression }}` that is used; one that is not there is an error.
+    `known` has the value of each name in `${{ one || other }}`; one that is not there is an error.
     """
 
     folder: Path
@@ -107,9 +107,13 @@ class Runner:
 
     def _fill(self, values: dict) -> dict[str, str]:
         return {
-            name: re.sub(r"\$\{\{ (.*?) \}\}", lambda found: self.known[found[1]], str(value))
+            name: re.sub(r"\$\{\{ (.*?) \}\}", lambda found: self._evaluate(found[1]), str(value))
             for name, value in values.items()
         }
+
+    def _evaluate(self, expression: str) -> str:
+        """Return the first of the values that is not empty, as `||` does."""
+        return next(filter(None, (self.known[name] for name in expression.split(" || "))), "")
 
     def _shell(self, command: str, env: dict[str, str]) -> None:
         words = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", command]
