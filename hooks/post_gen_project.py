@@ -54,9 +54,11 @@ def replace_in(file: str, old: str, new: str) -> None:
 
 def adapt_workflows() -> None:
     """Leave out the Pythons that are too old, and the secrets of other remotes and stores than the chosen ones."""
-    versions = [version for version in SUPPORTED if version >= ANSWERS["python_version"]]
-    for path in Path(".github/workflows").iterdir():
+    oldest = ANSWERS["python_version"]
+    versions = [version for version in SUPPORTED if version >= oldest]
+    for path in Path(".github").rglob("*.yaml"):
         text = path.read_text(encoding="utf-8").replace(json.dumps(SUPPORTED), json.dumps(versions))
+        text = text.replace(f'"{SUPPORTED[0]}" # oldest', json.dumps(oldest))
         lines = (re.fullmatch(r"(.*?)(?: # (remote|tracking): (\w+))?", line) for line in text.splitlines())
         kept = [line[1] for line in lines if ANSWERS.get(line[2]) == line[3]]
         path.write_text("\n".join([*kept, ""]), encoding="utf-8")

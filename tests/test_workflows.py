@@ -71,6 +71,10 @@ def test_workflows_test_the_supported_pythons(bake, version, versions):
     project = bake(python_version=version, ci="both")
     job = load(project.path / ".github" / "workflows" / "ci.yaml")["jobs"]["check"]
     assert job["strategy"]["matrix"]["python"] == versions
+    prepare = load(project.path / ".github" / "actions" / "prepare" / "action.yaml")
+    assert prepare["inputs"]["python"]["default"] == version
+    steps = load(project.path / ".github" / "workflows" / "release.yaml")["jobs"]["build"]["steps"]
+    assert [step["with"]["python-version"] for step in steps if "setup-python" in step.get("uses", "")] == [version]
     assert load(project.path / ".gitlab-ci.yml")["check"]["parallel"]["matrix"] == [{"PYTHON": versions}]
 
 

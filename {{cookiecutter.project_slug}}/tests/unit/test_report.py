@@ -51,6 +51,15 @@ def test_what_differs_from_the_base_is_listed_and_the_rest_is_not(project):
     assert 'x-axis ["trivial", "candidate", "champion"]\n  y-axis 0 --> 0.8\n  bar [0.5, 0.8, 0.7]' in text
 
 
+def test_a_thousand_parameters_leave_room_for_the_rest(project):
+    values = "".join(f"  setting_{n}: {n}\n" for n in range(1000))
+    (project / "params.yaml").write_text(f"train:\n  trials: 0\n{values}")
+    text = write_report(project, "main").read_text(encoding="utf-8")
+    assert text.count("| `train.setting_") == 100
+    assert "\n900 more are in `compare.html`.\n" in text
+    assert "All pages:" in text
+
+
 def test_the_refused_comes_first_and_mentions_nobody(project):
     write_figures(project, 0.75, 0, [POINT, REFUSED])
     text = write_report(project, "main").read_text(encoding="utf-8")

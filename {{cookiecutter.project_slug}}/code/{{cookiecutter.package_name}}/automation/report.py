@@ -17,6 +17,7 @@ __all__ = ["MARKER", "REPORT", "write_report"]
 REPORT = Path("reports", "pull_request.md")
 MARKER = "<!-- report of the notebook pipeline -->"
 FIGURES = "reports/metrics.json"
+MOST_ROWS = 100  # of a table: GitHub takes 65,536 characters
 COLOUR = '%%{init: {"themeVariables": {"xyChart": {"plotColorPalette": "#4c78a8"}}}}%%'
 MORE = "`card/model_card.html`; pictures and notebooks side by side: `compare.html`."
 
@@ -123,8 +124,9 @@ def _show_gate(decision: dict) -> list[str]:
 def _show_values(title: str, rows: list[tuple], otherwise: str) -> list[str]:
     if not rows:
         return ["", f"**{title}**: {prose(otherwise)}"]
-    cells = [(code(name), _show(old), _show(new), _show(change, "+")) for name, old, new, change in rows]
-    return ["", f"**{title}**", "", *table(["", "base", "here", "change"], cells, right="base here change")]
+    cells = [(code(name), _show(old), _show(new), _show(change, "+")) for name, old, new, change in rows[:MOST_ROWS]]
+    more = ["", f"{len(rows) - MOST_ROWS:,} more are in `compare.html`."] if len(rows) > MOST_ROWS else []
+    return ["", f"**{title}**", "", *table(["", "base", "here", "change"], cells, right="base here change"), *more]
 
 
 def _show(value: object, sign: str = "") -> str:
