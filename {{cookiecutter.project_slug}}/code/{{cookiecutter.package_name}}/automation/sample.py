@@ -28,16 +28,14 @@ def run_sample(root: Path) -> None:
         shutil.copy(root / file, copy / file, follow_symlinks=False)
     _change_parameters(root, copy)
     environment = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+    pipeline = [sys.executable, "-m", f"{__package__.split('.')[0]}.pipeline"]
     try:
-        for command in (
-            ["git", "init", "--quiet"],
-            ["dvc", "repro"],
-            [sys.executable, "-m", f"{__package__.split('.')[0]}.pipeline", "summary"],
-        ):
+        for command in (["git", "init", "--quiet"], ["dvc", "repro"], [*pipeline, "catalog"], [*pipeline, "summary"]):
             if subprocess.run(command, cwd=copy, env=environment, check=False).returncode:
                 raise StepError(f"the pipeline fails on the sample; what it wrote is in {COPY}/reports.")
     finally:
         stop_warm_process(copy)
+    print(f"All of it is in {COPY}.")
 
 
 def _list_files(root: Path) -> list[str]:
