@@ -3,7 +3,10 @@
 import ast
 import json
 import re
+import subprocess
+import sys
 import tomllib
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -215,6 +218,10 @@ def test_python_version_is_the_same_everywhere(bake, version):
     assert tomllib.loads(project.read("pyproject.toml"))["project"]["requires-python"] == f">={version},<3.14"
     assert f"python={version}" in YAML(typ="safe").load(project.read("environments/conda.yaml"))["dependencies"]
     assert json.loads(project.read(".devcontainer/devcontainer.json"))["image"].endswith(f":{version}")
+    own = ["notebooks", "tests", "docs", *(f"code/flight_delays/{folder}" for folder in ("pipeline", "automation"))]
+    linter = Path(sys.executable).with_name("ruff")
+    said = subprocess.run([linter, "check", *own], cwd=project.path, capture_output=True, text=True, check=False)
+    assert said.returncode == 0, f"newer idioms are asked for:\n{said.stdout}"
 
 
 def test_names_follow_from_the_project_name(bake):

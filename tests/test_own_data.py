@@ -218,11 +218,11 @@ def test_a_table_in_postgresql_and_its_password_is_written_nowhere(environment, 
             assert b"s3cret" not in file.read_bytes(), file
 
 
-def test_a_thousand_columns(environment, bake_own, tmp_path):
+def test_two_thousand_columns(environment, bake_own, tmp_path):
     script(
         environment,
-        "import numpy as np, pandas as pd; x = np.random.default_rng(0).normal(size=(400, 1000)).astype('f4');"
-        "frame = pd.DataFrame(x, columns=[f'gene {n}' for n in range(1000)]); frame['ill'] = x[:, 7] + x[:, 9] > 0;"
+        "import numpy as np, pandas as pd; x = np.random.default_rng(0).normal(size=(400, 2000)).astype('f4');"
+        "frame = pd.DataFrame(x, columns=[f'gene {n}' for n in range(2000)]); frame['ill'] = x[:, 7] + x[:, 9] > 0;"
         f"frame.to_parquet({str(tmp_path / 'wide.parquet')!r})",
     )
     project = bake_own("wide.parquet", "ill")

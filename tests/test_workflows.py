@@ -319,13 +319,18 @@ def test_training_says_what_stands_in_its_way_and_proposes_nothing(clone, github
 
 
 @pytest.mark.slow
-def test_release_has_package_site_reports_and_champion_and_labels_are_made_once(clone, github):
+def test_release_has_package_site_reports_and_champion(clone):
     runner = clone()
     runner.run("release.yaml", "build")
     artefact = runner.artefacts["release"]
     assert {"build/site/index.html", "reports/card/model_card.html", "models/champion/MLmodel"} <= artefact
     [wheel] = [file for file in artefact if file.endswith(".whl")]
     assert re.fullmatch(r"dist/flight_delays-[\d.]+-py3-none-any.whl", wheel)
+
+
+@pytest.mark.slow
+def test_labels_are_made_once_and_then_changed(clone, github):
+    runner = clone()
     for color in ("0366d6", "ffffff"):
         labels = load(runner.folder / "docs" / "labels.yaml")
         (runner.folder / "docs" / "labels.yaml").write_text(json.dumps({n: [color, d] for n, (_, d) in labels.items()}))

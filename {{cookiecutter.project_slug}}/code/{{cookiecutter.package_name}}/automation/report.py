@@ -69,7 +69,7 @@ def _compare(ask, revision: str) -> tuple[list[tuple], str]:
     try:
         answer = ask(revision, "workspace", all=False)
     except (DvcException, OSError) as error:
-        return [], f"Those of the base cannot be read: {str(error).splitlines()[0]}"
+        return [], f"Those of the base cannot be read: {(str(error) or type(error).__name__).splitlines()[0]}"
     if errors := answer.get("errors", {}).get(revision):
         return [], f"Those of the base cannot be read: no run of it is in git and the remote ({type(errors).__name__})."
     rows = [
