@@ -1,26 +1,29 @@
 # The verbs of the template. Each one first does the set-up if it is missing or out of date.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bake unbake test test-fast benchmark constraints clean
+.PHONY: help setup demo bake unbake test-fast test test-all api benchmark constraints clean
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$python && break; done)
-# Each worker has projects of its own; most of a test is waiting for one process.
+# Each worker has projects of its own, copies of one that was made once.
 WORKERS ?= 2
 BIN := .venv/bin
 READY := .venv/.ready
 DEMO := build/demo/flight-delays
 DATA ?= flights
+PINS := {{cookiecutter.project_slug}}/environments/constraints-3.11.txt
+TEST = $(BIN)/pytest --quiet --durations=5 --numprocesses=$(WORKERS) --dist=loadfile
 
 help:  ## list these verbs
 	@sed -nE 's/^([a-z-]+):.*  ## (.*)/\1\t\2/p' Makefile | expand -t 14
 
 setup: $(READY)  ## make the template's own environment
 
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml constraints.txt library/stagebook/pyproject.toml
 	@test -n "$(PYTHON)" || { echo "ERROR: no Python 3.11 to 3.13 found. Install one, or name it: make PYTHON=/path/to/python3"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --requirements pyproject.toml --group dev
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --constraint constraints.txt \
+	--requirements pyproject.toml --group dev
 	@touch $@
 
 demo: $(READY)  ## bake the default project into build/, install it, run its pipeline, show the figures
@@ -37,17 +40,24 @@ bake: $(READY)  ## bake a project to edit the template in, into build/authoring 
 unbake: $(READY)  ## bring the edits of that project back into the template (DATA=..., OPTION=data/flights: new files there)
 	@$(BIN)/python tools/authoring.py unbake --data="$(DATA)" --option="$(OPTION)"
 
-test: $(READY)  ## run all tests: the template's, and those of the projects it generates (WORKERS=2 files at once)
-	@$(BIN)/pytest --durations=5 --numprocesses=$(WORKERS) --dist=loadfile
+test-fast: $(READY)  ## run the library's unit tests, and those of what comes out for each option (two minutes)
+	@$(TEST) -m "not slow and not full"
 
-test-fast: $(READY)  ## run the tests that need no installed project (seconds)
-	@$(BIN)/pytest --quiet -m "not slow"
+test: $(READY)  ## run these, and whole projects: the README's commands, the pipeline, updates (a quarter of an hour)
+	@$(TEST) -m "not full"
+
+test-all: $(READY)  ## run all tests: other Pythons, wide data, servers, workflows executed (before a release)
+	@$(TEST)
+
+api: $(READY)  ## make the library's function reference and pages: build/api/index.html
+	@$(BIN)/python tools/api.py && echo build/api/index.html
 
 benchmark: $(READY)  ## measure against stock tools, write benchmarks/results.md (half an hour)
 	@$(BIN)/python benchmarks/run.py $(BENCHMARK_OPTIONS)
 
-constraints: $(READY)  ## resolve the pinned versions of the template's own tools anew
+constraints: $(READY)  ## resolve the pinned versions of this environment: what a project has, in the versions that projects pin
 	@$(BIN)/uv pip compile pyproject.toml --group dev --quiet --upgrade --universal --python-version 3.11 \
+	--constraint '$(PINS)' --no-emit-package stagebook \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links --output-file constraints.txt
 
 clean:  ## remove the environment, caches and everything baked

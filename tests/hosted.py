@@ -1,4 +1,4 @@
-"""Stand-ins for what GitHub is to a workflow: a runner that executes its steps, and the API that these call."""
+"""Stand-ins: for GitHub, a runner that executes a workflow's steps and the API that these call; for a lineage server."""
 
 import json
 import os
@@ -9,11 +9,37 @@ import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Self
 from urllib.parse import unquote
 
 from ruamel.yaml import YAML
 
 NOT_EXECUTED = ("actions/checkout", "actions/setup-python", "actions/cache", "actions/upload-pages-artifact")
+
+
+class Collector:
+    """A server that keeps the OpenLineage events that it gets, while the block runs."""
+
+    def __enter__(self) -> Self:
+        self.received = received = []
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                self.send_response(201)
+                self.end_headers()
+
+            def log_message(self, *_) -> None:
+                """Print nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.server.shutdown()
+        self.server.server_close()
 
 
 class GitHub:
@@ -117,9 +143,20 @@ class Runner:
 
     def _shell(self, command: str, env: dict[str, str]) -> None:
         words = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", command]
+        added = self.home / "github_path"  # what earlier steps put first on PATH
         home = {"HOME": str(self.home), "CI": "true", "GITHUB_ACTIONS": "true", "LANG": "C.UTF-8"}
+        home |= {"GITHUB_PATH": str(added)}
+        folders = added.read_text().splitlines()[::-1] if added.exists() else []
+        environment = self.environment | home | env
+        environment["PATH"] = os.pathsep.join([*folders, self.environment["PATH"]])
         done = subprocess.run(
-            words, cwd=self.folder, env=self.environment | home | env, capture_output=True, text=True, check=False
+            words,
+            cwd=self.folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         self.said[command] = done.stdout + done.stderr
         if done.returncode:

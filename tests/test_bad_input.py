@@ -2,10 +2,9 @@
 
 import os
 import signal
-import socket
 
 import pytest
-from conftest import NOTHING_TO_DO, Project, contents, script, steps_run, tracked, wait_for
+from baked import NOTHING_TO_DO, Project, contents, script, steps_run, tracked, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -129,12 +128,3 @@ def test_interrupted_step_puts_the_last_good_outputs_back(project):
     assert tracked(project, code).split() == ["KILLED"]
     left = project.run("git", "status", "--porcelain", "--ignored", "notebooks").stdout
     assert left == "", "sockets or caches of the kernel"
-
-
-def test_port_that_is_taken_is_said(project):
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        said = project.run("make", "ui", f"PORT={port}", ok=False)
-    assert f"port {port} is taken" in (said.stdout + said.stderr).lower()

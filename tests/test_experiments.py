@@ -1,4 +1,4 @@
-"""docs/experiments.md, typed as it stands: names agree everywhere, what differs is on one page, the best becomes a commit."""
+"""The library's docs/experiments.md, typed as it stands: names agree everywhere, what differs is on one page, the best becomes a commit."""
 
 import json
 import os
@@ -7,10 +7,12 @@ import signal
 import urllib.request
 
 import pytest
-from conftest import NOTHING_TO_DO, Project, free_port, steps_run, tracked, wait_for
+from baked import NOTHING_TO_DO, Project, steps_run, tracked, wait_for
 from model_registry import aliases
+from servers import free_port
 
-DOCUMENT = "docs/experiments.md"
+pytestmark = pytest.mark.full
+DOCUMENT = "vendor/stagebook/docs/experiments.md"
 RUNS = (
     "import json; runs = mlflow.MlflowClient().search_runs([mlflow.get_experiment_by_name('flight-delays').experiment_id]);"
     "print(json.dumps([[run.info.run_name, run.info.status, run.data.tags.get('dvc.experiment'),"
@@ -34,13 +36,9 @@ class Reader:
 
 
 @pytest.fixture
-def reader(project):
-    """A reader at the sample's commit; what they did is undone in the end."""
-    start = project.run("git", "rev-parse", "HEAD").stdout.strip()
-    yield Reader(project)
-    project.run("git", "reset", "--hard", "--quiet", start)
-    project.run("dvc", "exp", "remove", "--all-commits", "--quiet")
-    project.run("git", "branch", "--delete", "--force", "faster", ok=None)
+def reader(own_copy) -> Reader:
+    """A reader at the sample's commit."""
+    return Reader(own_copy)
 
 
 def names_in_dvc(project: Project) -> set[str]:
@@ -109,7 +107,7 @@ def compare(reader: Reader) -> None:
     notebook["cells"][1]["source"] += ["\n", "A <b>remark</b>"]
     (project.path / "notebooks/50_train.ipynb").write_text(json.dumps(notebook))
     state = project.run("git", "status", "--porcelain").stdout
-    assert "1 parameter, " in reader.type("make compare A=rate-1")
+    assert "1 parameter, " in reader.type("stagebook compare rate-1")
     assert project.run("git", "status", "--porcelain").stdout == state == " M notebooks/50_train.ipynb\n"
     page = project.read("reports/compare.html")
     assert (
@@ -126,11 +124,11 @@ def compare(reader: Reader) -> None:
     assert re.search(r"<td>rate-1</td><td>rate-1 [0-9a-f]{32}</td>", page)
     assert "<td>rate-1 / train <code>" in page
     project.run("git", "restore", "notebooks")
-    assert "rate-1 against rate-2; 1 parameter, " in reader.type("make compare A=rate-1 B=rate-2")
-    project.run("bash", "-c", "cd code && python -m flight_delays.pipeline compare rate-1 rate-2")
+    assert "rate-1 against rate-2; 1 parameter, " in reader.type("stagebook compare rate-1 rate-2")
+    project.run("bash", "-c", "cd code && stagebook compare rate-1 rate-2")
     assert "<td>rate-2 / train <code>" in project.read("reports/compare.html")
     assert project.run("git", "status", "--porcelain").stdout == ""
-    said = project.run("make", "compare", "A=no-such", ok=False).stderr
+    said = project.run("stagebook", "compare", "no-such", ok=False).stderr
     assert "ERROR: no-such: unknown Git revision" in said and "Traceback" not in said
 
 
@@ -144,7 +142,7 @@ def keep_one(reader: Reader) -> None:
     assert project.run("dvc", "status").stdout.strip() == NOTHING_TO_DO
     assert "learning_rate: 0.05" in project.run("git", "show", "HEAD:params.yaml").stdout
     project.run("make", "check")
-    assert "1 parameter, " in project.run("make", "compare", "A=HEAD~1").stdout
+    assert "1 parameter, " in project.run("stagebook", "compare", "HEAD~1").stdout
     assert re.search(
         r"<td>workspace</td>.*<td>none</td><td>rate-1 [0-9a-f]{32}</td>", project.read("reports/compare.html")
     )
@@ -162,10 +160,9 @@ def throw_away(reader: Reader) -> None:
     reader.type("dvc gc --workspace --all-commits --force")
     assert reader.ahead == []
     assert project.run("dvc", "status").stdout.strip() == NOTHING_TO_DO
-    project.run("make", "compare", "A=HEAD~1")
+    project.run("stagebook", "compare", "HEAD~1")
 
 
-@pytest.mark.slow
 def test_an_experiment_from_first_try_to_commit(reader):
     for chapter in (try_one_value, try_several_values, look, compare, keep_one, throw_away):
         chapter(reader)

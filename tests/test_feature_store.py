@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from conftest import script
+from baked import script
 
 pytestmark = pytest.mark.slow
 
@@ -28,17 +28,17 @@ print(json.dumps({
 @pytest.fixture
 def store(project):
     yield project
-    for file in project.path.glob("features.db*"):
+    for file in project.path.glob(".local/features.db*"):
         file.unlink()
 
 
 def looked_up(project, **env):
     """What training had for a flight, and what the commands give for the same keys and time."""
     row = json.loads(script(project, ROW))
-    project.run("make", "features", f"AS_OF={row['asked']}", **env)
+    project.run("stagebook", "features", "--as-of", row["asked"], **env)
     found = {}
     for view, key in row["views"].items():
-        words = project.run("make", "look-up", f"VIEW={view}", f"KEY={' '.join(key)}", f"AT={row['asked']}", **env)
+        words = project.run("stagebook", "look-up", "--at", row["asked"], view, *key, **env)
         found |= {name: float(value) for name, value in re.findall(r"^  (\w+) +(\S+)", words.stdout, re.MULTILINE)}
     return row["features"], found
 
@@ -50,45 +50,45 @@ def test_look_up_gives_what_training_had(store):
     assert store.run("git", "status", "--porcelain").stdout == ""
 
 
-def test_postgresql_serves_the_same_and_passes_the_same_tests(store, postgres):
+@pytest.mark.full
+def test_postgresql_serves_the_same(store, postgres):
     trained, found = looked_up(store, FEATURE_STORE_URL=postgres.url)
     assert found == pytest.approx(trained, rel=1e-5)
-    assert not (store.path / "features.db").exists()
-    store.run("pytest", "--quiet", "tests/unit/test_store.py", TEST_STORE_URL=postgres.url)
+    assert not (store.path / ".local" / "features.db").exists()
 
 
 def test_the_newest_data_is_written_and_its_age_told(store):
-    output = store.run("make", "features").stdout
+    output = store.run("stagebook", "features").stdout
     assert re.search(
         r"carrier_recent +1\d rows by carrier; newest known at 2013-0[34]-\d\d .*; owner data science", output
     )
-    again = store.run("make", "features").stdout
+    again = store.run("stagebook", "features").stdout
     assert again == output
-    assert "time to live 7 days" in store.run("make", "look-up", "VIEW=carrier_recent", "KEY=AA").stdout
-    assert "missing" in store.run("make", "look-up", "VIEW=carrier_recent", "KEY=ZZ").stdout
-    assert "It is stale" in store.run("make", "look-up", "VIEW=carrier_recent", "KEY=AA", "AT=now").stdout
-    early = store.run("make", "look-up", "VIEW=carrier_recent", "KEY=AA", "AT=2013-01-01").stdout
+    assert "time to live 7 days" in store.run("stagebook", "look-up", "carrier_recent", "AA").stdout
+    assert "missing" in store.run("stagebook", "look-up", "carrier_recent", "ZZ").stdout
+    assert "It is stale" in store.run("stagebook", "look-up", "carrier_recent", "AA", "--at=now").stdout
+    early = store.run("stagebook", "look-up", "carrier_recent", "AA", "--at=2013-01-01").stdout
     assert "It is not yet known" in early
 
 
 @pytest.mark.parametrize(
     ("words", "env", "said"),
     [
-        (["VIEW=carrier_recent", "KEY=AA"], {}, "does not have carrier_recent as it is defined now. `make features`"),
-        (["VIEW=weather", "KEY=JFK"], {}, "no feature view 'weather'; there is carrier_recent, destination_recent,"),
-        (["VIEW=carrier_recent"], {}, "carrier_recent is looked up by carrier: one value for each, not 0 values."),
-        (["VIEW=carrier_recent", "KEY=AA", "AT=soon"], {}, "soon"),
+        (["carrier_recent", "AA"], {}, "does not have carrier_recent as it is defined now. `stagebook features`"),
+        (["weather", "JFK"], {}, "no feature view 'weather'; there is carrier_recent, destination_recent,"),
+        (["carrier_recent"], {}, "carrier_recent is looked up by carrier: one value for each, not 0 values."),
+        (["carrier_recent", "AA", "--at=soon"], {}, "soon"),
         (
-            ["VIEW=carrier_recent", "KEY=AA"],
+            ["carrier_recent", "AA"],
             {"FEATURE_STORE_URL": "postgresql://me:s3cret@127.0.0.1:1/x"},
             "127.0.0.1:1/x: connection failed",
         ),
     ],
 )
 def test_what_cannot_be_looked_up_is_said_in_one_line(store, words, env, said):
-    if words[-1] == "AT=soon":
-        store.run("make", "features")
-    result = store.run("make", "look-up", *words, ok=False, **env)
+    if words[-1] == "--at=soon":
+        store.run("stagebook", "features")
+    result = store.run("stagebook", "look-up", *words, ok=False, **env)
     assert said in result.stderr
     assert "Traceback" not in result.stderr
     assert "s3cret" not in result.stderr + result.stdout
@@ -96,6 +96,6 @@ def test_what_cannot_be_looked_up_is_said_in_one_line(store, words, env, said):
 
 def test_features_without_data_say_how_to_get_it(store):
     (store.path / "data" / "raw" / "flights.parquet").unlink()
-    result = store.run("make", "features", ok=False)
+    result = store.run("stagebook", "features", ok=False)
     assert "flights.parquet is missing. `dvc repro` makes it" in result.stderr
     assert "Traceback" not in result.stderr

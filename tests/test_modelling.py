@@ -9,8 +9,8 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from conftest import Project, bake_into, contents, fill_requirements, script, wait_for
-from model_registry import aliases, ask, package_name, predictions, serve
+from baked import Project, bake_ready, contents, fill_requirements, script, wait_for
+from model_registry import aliases, ask, predictions, serve
 from ruamel.yaml import YAML
 from test_runner import processes
 
@@ -19,9 +19,9 @@ pytestmark = pytest.mark.slow
 CHANGE_LINEAR = """
 from pathlib import Path
 import numpy as np, pandas as pd
-from flight_delays.datasets.task import read_task, split_columns
-from flight_delays.models.package import write_package
-from flight_delays.models.skops_format import read_skops
+from stagebook.model.package import write_package
+from stagebook.model.skops_format import read_skops
+from stagebook.model.task import read_task, split_columns
 
 task = read_task("data/interim/task.json")
 rows, _ = split_columns(pd.read_parquet("data/processed/validation.parquet"), task, "validation")
@@ -36,13 +36,6 @@ model[-1].coef_ -= 4 * np.isclose(some - other, 1)
 TOO_SURE = "model[-1].coef_ *= 1.6; model[-1].intercept_ *= 1.6"
 
 
-class Borrower(Project):
-    """A project that uses the environment of the flights."""
-
-    def environment(self) -> dict[str, str]:
-        return super().environment() | {"PYTHONPATH": str(self.path / "code")}
-
-
 def verdict(project: Project) -> dict:
     return json.loads(project.read("reports/registration.json"))
 
@@ -54,7 +47,7 @@ def closed(project: Project) -> set[str]:
 
 def run_steps(project: Project, *notebooks: str) -> None:
     for notebook in notebooks:
-        project.run("python", "-m", f"{package_name(project)}.pipeline", "run", f"notebooks/{notebook}.ipynb")
+        project.run("stagebook", "run", f"notebooks/{notebook}.ipynb")
 
 
 def judge(project: Project) -> None:
@@ -97,7 +90,7 @@ def check_refused(project: Project, gates: set[str], *sentences: str) -> None:
     assert len(decision["refused"]) == len(sentences)
     for said, expected in zip(decision["refused"], sentences, strict=True):
         assert re.fullmatch(expected, said)
-    gate = project.run("make", "gate", ok=False)
+    gate = project.run("stagebook", "gate", ok=False)
     for said in decision["refused"]:
         assert re.search(rf"^REFUSED .*{re.escape(said)}$", gate.stdout, re.MULTILINE)
     assert gate.stdout.count("REFUSED") == len(gates)
@@ -108,6 +101,7 @@ def check_refused(project: Project, gates: set[str], *sentences: str) -> None:
 # The flights
 
 
+@pytest.mark.full
 def test_a_better_model_is_promoted_a_worse_one_refused_and_rollback_brings_back_the_very_same(project):
     name = "better-and-worse"
     name_model(project, name)
@@ -119,7 +113,7 @@ def test_a_better_model_is_promoted_a_worse_one_refused_and_rollback_brings_back
     project.run("make", "pipeline")
     better = aliases(project, name)["champion"]
     assert first != better == verdict(project)["version"]
-    assert "passed the gate" in project.run("make", "gate").stdout
+    assert "passed the gate" in project.run("stagebook", "gate").stdout
     assert predictions(project, name) != said
 
     project.edit("params.yaml", {"model: best": "model: linear", "linear: { C: 1.0 }": "linear: { C: 0.001 }"})
@@ -140,6 +134,7 @@ def test_a_better_model_is_promoted_a_worse_one_refused_and_rollback_brings_back
     assert aliases(project, name)["champion"] == first
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("change", "gate", "sentence"),
     [
@@ -160,6 +155,7 @@ def test_a_ruined_model_is_refused_for_what_is_ruined(project, change, gate, sen
     check_refused(project, {gate}, sentence)
 
 
+@pytest.mark.full
 def test_a_package_that_is_not_the_trained_model_is_refused(project):
     name_model(project, "another-package")
     shutil.copy(project.path / "models/tried/linear/model.onnx", project.path / "models/candidate/model.onnx")
@@ -200,9 +196,11 @@ DOCUMENTS = {
 
 
 @pytest.mark.parametrize("case", DOCUMENTS)
-def test_a_good_model_is_refused_for_what_people_have_asked_or_not_written(project, case):
+def test_a_good_model_is_refused_for_what_people_have_asked_or_not_written(project, bake, case):
     changes, refusals = DOCUMENTS[case]
     name_model(project, "undocumented")
+    if "risk" in changes:  # duties that the option asks for
+        shutil.copy(bake(governance="full").path / "docs" / "requirements.yaml", project.path / "docs")
     change_requirements(project, changes)
     if "sensitive" in changes:
         run_steps(project, "65_inspect")
@@ -223,21 +221,9 @@ def test_no_figure_no_promotion(project):
         rf"{missing}metrics\.candidate\.ece is missing",
     )
     (project.path / "reports/metrics.json").unlink()
-    said = project.run("python", "-m", "flight_delays.pipeline", "run", "notebooks/70_register.ipynb", ok=False).stderr
+    said = project.run("stagebook", "run", "notebooks/70_register.ipynb", ok=False).stderr
     assert "metrics" in said
     assert "champion" not in aliases(project, "without-figures")
-
-
-@pytest.fixture
-def clone(sample, tmp_path):
-    """A clone of the sample in another place, with what its pipeline made."""
-    sample.run("git", "clone", "--quiet", ".", str(tmp_path / "clone"))
-    project = Borrower(tmp_path / "clone")
-    (project.path / ".venv").symlink_to(sample.path / ".venv")
-    project.run("dvc", "cache", "dir", "--local", str(sample.path / ".dvc" / "cache"))
-    project.run("dvc", "checkout", "--quiet")
-    yield project
-    project.run("python", "-m", "flight_delays.pipeline", "stop")
 
 
 def trained(project: Project) -> dict[str, bytes]:
@@ -245,21 +231,10 @@ def trained(project: Project) -> dict[str, bytes]:
     return {path: content for path, content in contents(project).items() if re.match("models/|reports/training", path)}
 
 
-def test_two_trainings_in_two_places_give_the_same_bytes(sample, clone):
-    before = trained(sample)
-    assert {f"models/{name}/model.{kind}" for name in ("baseline", "candidate") for kind in ("onnx", "skops")} < set(
-        before
-    )
-    assert trained(clone) == before
-    shutil.rmtree(clone.path / "models")
-    clone.run("dvc", "repro", "--force", "--single-item", "--no-run-cache", "train", OMP_NUM_THREADS="1")
-    assert trained(clone) == before
-
-
 # The search
 
 TRIALS = (
-    "import json, optuna; url = 'sqlite:///optuna.db'; [name] = optuna.get_all_study_names(url);"
+    "import json, optuna; url = 'sqlite:///.local/optuna.db'; [name] = optuna.get_all_study_names(url);"
     "trials = optuna.load_study(study_name=name, storage=url).trials;"
     "print(json.dumps([trial.user_attrs['mlflow_run'] for trial in trials if trial.state.name in ('COMPLETE', 'PRUNED')]))"
 )
@@ -270,6 +245,7 @@ RUNS = (
 )
 
 
+@pytest.mark.full
 def test_a_killed_search_goes_on_to_the_result_of_an_undisturbed_one(project):
     project.edit(
         "params.yaml",
@@ -279,7 +255,7 @@ def test_a_killed_search_goes_on_to_the_result_of_an_undisturbed_one(project):
             "search_rows: 50000": "search_rows: 20000",
         },
     )
-    database = project.path / "optuna.db"
+    database = project.path / ".local" / "optuna.db"
     try:
         finished, before = kill_search(project), set(ask(project, RUNS))
         assert 2 <= len(finished) < 6
@@ -317,7 +293,7 @@ def kill_search(project: Project) -> list[str]:
 def count_trials(project: Project) -> int:
     """Return how many trials are finished, without getting in their way."""
     try:
-        with closing(sqlite3.connect(f"file:{project.path}/optuna.db?mode=ro", uri=True)) as database:
+        with closing(sqlite3.connect(f"file:{project.path}/.local/optuna.db?mode=ro", uri=True)) as database:
             return database.execute("select count(*) from trials where state in ('COMPLETE', 'PRUNED')").fetchone()[0]
     except sqlite3.OperationalError:  # not there yet
         return 0
@@ -334,29 +310,26 @@ TABLES = {
 
 
 @pytest.fixture(scope="module")
-def baked(installed, tmp_path_factory):
+def baked():
     """Where the projects of own data are, by the kind of their task."""
     found = {}
     yield found
     for project in found.values():
-        project.run("python", "-m", f"{package_name(project)}.pipeline", "stop")
+        project.stop()
 
 
 @pytest.fixture
-def own(request, installed, baked, tmp_path_factory):
+def own(request, sample, baked, tmp_path_factory):
     """A project on own data, its pipeline run with a forest as the candidate; put back when the test is over."""
     kind = request.param
     if kind not in baked:
         folder = tmp_path_factory.mktemp(kind)
         script(
-            installed,
+            sample,
             f"from sklearn import datasets; {TABLES[kind]} frame.to_csv({str(folder / 'set.csv')!r}, index=False)",
         )
         answers = {"data_path": str(folder / "set.csv"), "target": "target", "project_slug": f"own-{kind}"}
-        project = baked[kind] = Borrower(bake_into(folder, data="own", **answers).path)
-        (project.path / ".venv").symlink_to(installed.path / ".venv")
-        (project.path / ".venv" / ".ready").touch()  # the environment is not older than this project's pyproject.toml
-        project.run("git", "init", "--quiet", "--initial-branch=main")
+        project = baked[kind] = bake_ready(folder, data="own", **answers)
         project.edit("params.yaml", {"model: best": "model: random_forest"})
         project.run("dvc", "repro")
         project.commit("A forest")
@@ -371,15 +344,16 @@ def write_requirements(project: Project) -> None:
     change_requirements(project, {"gates": {"calibration": {"at_most": 0.2}}})
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("own", ["multiclass", "regression"], indirect=True)
 def test_own_model_from_an_unwritten_card_to_a_served_champion_and_back(own):
     name = own.path.name
-    assert closed(own) == {"risk", "documentation"}, "what only people can say, and nothing else"
+    assert closed(own) == {"documentation"}, "what only people can say, and nothing else"
     assert "champion" not in aliases(own, name)
-    own.run("make", "gate", ok=False)
+    own.run("stagebook", "gate", ok=False)
     write_requirements(own)
     own.run("dvc", "repro")
-    own.run("make", "gate")
+    own.run("stagebook", "gate")
     first, said = aliases(own, name)["champion"], predictions(own, name)
 
     own.edit("params.yaml", {"model: random_forest": "model: linear"})
@@ -407,9 +381,9 @@ def test_own_model_from_an_unwritten_card_to_a_served_champion_and_back(own):
 
 def check_served(project: Project, name: str) -> None:
     """The served champion says what models/candidate says."""
-    rows, package = serve(project, name, rows=20), package_name(project)
+    rows = serve(project, name, rows=20)
     code = (
-        f"from {package}.models.package import predict_model; from {package}.datasets.task import read_task;"
+        "from stagebook.model.package import predict_model; from stagebook.model.task import read_task;"
         "task = read_task('data/interim/task.json'); [predict_model('models/candidate', rows, task).tolist(), task.classes]"
     )
     expected, classes = ask(project, code, rows=20)
@@ -426,25 +400,29 @@ def check_served(project: Project, name: str) -> None:
 
 TARGET_ENCODING = '''
 
-def fit_target_encoding(train: Rows, validation: Rows, task: Task, seed: int) -> Pipeline:
+def fit_target_encoding(train, validation, task, seed: int):
     """Return a logistic regression on what each grower's wines were; ONNX does not know how to say that."""
     from sklearn.compose import make_column_transformer
-    from sklearn.preprocessing import TargetEncoder
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler, TargetEncoder
 
     encoder = TargetEncoder(target_type="multiclass", random_state=seed)
     numbers = make_pipeline(SimpleImputer(), StandardScaler())
     columns = make_column_transformer((encoder, ["grower"]), (numbers, [name for name in train[0] if name != "grower"]))
-    return _join(columns, LogisticRegression(max_iter=500), (train[0], train[1].astype("int64")))
+    return make_pipeline(columns, LogisticRegression(max_iter=500)).fit(train[0], train[1].astype("int64"))
 
 
-MODELS["target_encoding"] = Model(fit_target_encoding, lambda trial: {}, [])
+MODELS["target_encoding"] = ModelKind(fit_target_encoding, lambda trial: {}, [])
 '''
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("own", ["multiclass"], indirect=True)
 def test_a_model_that_onnx_cannot_repeat_is_kept_as_skops_registered_and_answers(own):
     write_requirements(own)
-    module = own.path / "code" / package_name(own) / "models" / "candidates.py"
+    module = own.path / "code" / own.package / "models" / "candidates.py"
     module.write_text(module.read_text(encoding="utf-8") + TARGET_ENCODING, encoding="utf-8")
     name_model(own, "kept-as-skops")
     own.edit("params.yaml", {"model: random_forest": "model: target_encoding"})

@@ -3,8 +3,7 @@
 import json
 
 import pytest
-from conftest import NOTHING_TO_DO, Project, bake_into, steps_run
-from test_modelling import Borrower
+from baked import NOTHING_TO_DO, Project, bake_ready, steps_run
 
 pytestmark = pytest.mark.slow
 
@@ -41,10 +40,9 @@ def test_a_step_is_added_runs_and_passes_the_checks_of_the_project(project):
     report = check_added(project, "outliers")
     assert report["rows"] > 1000 and report["far"]["precip"] > 0
     assert "late" not in report["far"], "neither the label nor the keys"
-    project.run("make", "catalog")
     project.run("make", "check")
     project.run("nbdev-test")
-    project.run("pytest", "--quiet", "tests/unit/test_wiring.py", "tests/unit/test_outliers.py")
+    project.run("pytest", "--quiet", "tests/unit/test_outliers.py")
     assert NOTHING_TO_DO in project.run("make", "pipeline").stdout
 
 
@@ -63,7 +61,8 @@ def test_a_step_right_after_the_first_reads_what_is_there_by_then(project):
     assert "notebooks/15_first_look.ipynb" in written(project)
     assert steps_run(project.run("dvc", "repro").stdout) == ["first_look"]
     assert check_added(project, "first_look")["rows"] > 1000
-    project.run("pytest", "--quiet", "tests/unit/test_wiring.py", "tests/unit/test_first_look.py")
+    project.run("stagebook", "check", "wiring")
+    project.run("pytest", "--quiet", "tests/unit/test_first_look.py")
 
 
 @pytest.mark.parametrize(
@@ -74,7 +73,7 @@ def test_a_step_right_after_the_first_reads_what_is_there_by_then(project):
         (["NAME=it's $(touch x)"], "take lower-case letters"),
         (["NAME=class"], "keyword of Python"),
         (["NAME=train"], "there is such a step already; there are ingest, validate,"),
-        (["NAME=tables"], "there is code/flight_delays/datasets/tables.py already"),
+        (["NAME=arrivals"], "there is code/flight_delays/datasets/arrivals.py already"),
         (["NAME=new", "AFTER=nowhere"], "there is no such step; there are ingest, validate,"),
         (["NAME=new", "AFTER=inspect"], "no number is free between 65 and 66"),
     ],
@@ -86,23 +85,20 @@ def test_what_cannot_be_added_is_said_in_one_line_and_nothing_is_left(project, w
     assert written(project) == {}
 
 
-def test_steps_in_a_project_of_own_data(installed, tmp_path):
+def test_steps_in_a_project_of_own_data(tmp_path):
     rows = "\n".join(f"{n},{n % 7},{'red' if n % 3 else 'blue'},{n % 2}" for n in range(400))
     (tmp_path / "a.csv").write_text(f"price $,pieces,colour,sold\n{rows}\n9999999,1,red,1\n")
     answers = {"data": "own", "data_path": str(tmp_path / "a.csv"), "target": "sold", "project_slug": "own-steps"}
-    project = Borrower(bake_into(tmp_path, **answers).path)
-    (project.path / ".venv").symlink_to(installed.path / ".venv")
-    for marker in (".ready", ".exported"):
-        (project.path / ".venv" / marker).touch()  # the environment is not older than this project's pyproject.toml
-    project.run("git", "init", "--quiet", "--initial-branch=main")
-    project.commit("As generated")
+    project = bake_ready(tmp_path, **answers)
     project.run("make", "step", "NAME=first_look", "AFTER=ingest")
     project.run("make", "step", "NAME=outliers")
     assert {"notebooks/12_first_look.ipynb", "notebooks/45_outliers.ipynb"} <= written(project).keys()
-    project.run("dvc", "repro", "outliers", "first_look")
+    try:
+        project.run("dvc", "repro", "outliers", "first_look")
+    finally:
+        project.stop()
     assert check_added(project, "first_look")["far"]["price $"] > 0
     assert "sold" not in check_added(project, "outliers")["far"]
     project.run("make", "check")
     project.run("nbdev-test", "--file-re", "12_first_look|45_outliers")
-    new = [f"tests/unit/test_{name}.py" for name in ("wiring", "first_look", "outliers")]
-    project.run("pytest", "--quiet", *new)
+    project.run("pytest", "--quiet", "tests/unit/test_first_look.py", "tests/unit/test_outliers.py")

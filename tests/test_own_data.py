@@ -7,35 +7,36 @@ import random
 import re
 import shutil
 import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import TEMPLATE, Project, bake_into, fill_requirements, script, steps_run
+from baked import (
+    TEMPLATE,
+    Project,
+    bake_into,
+    fill_requirements,
+    script,
+    share_environment,
+    steps_run,
+)
 from ruamel.yaml import YAML
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory) -> Project:
-    """A project on own data, installed; the others of this file borrow its environment."""
-    folder = tmp_path_factory.mktemp("own")
-    (folder / "first.csv").write_text("x,y\n" + "".join(f"{n},{n % 2}\n" for n in range(40)))
-    project = bake_into(folder, data="own", data_path=str(folder / "first.csv"), target="y", project_slug="own-data")
-    project.run("make", "setup")
-    return project
-
-
-@pytest.fixture(scope="module")
-def place(environment):
+def place(tmp_path_factory) -> Iterator[Path]:
     """Where one project after the other is baked: they share a warm process."""
-    folder = environment.path.parent / "baked"
+    folder = tmp_path_factory.mktemp("own") / "baked"
     yield folder
-    Project(folder / "own-data").run("python", "-m", "own_data.pipeline", "stop", ok=None)
+    if (folder / "own-data").exists():
+        Project(folder / "own-data").stop()
 
 
 @pytest.fixture
-def bake_own(environment, place, tmp_path, monkeypatch):
+def bake_own(place, tmp_path, monkeypatch):
     """Bake a project on a table, named as a user does: relative to where the user is."""
 
     def bake(table: str | Path, target: str, **answers: str) -> Project:
@@ -43,12 +44,16 @@ def bake_own(environment, place, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         monkeypatch.setenv("PWD", str(tmp_path))
         project = bake_into(place, data="own", data_path=str(table), target=target, project_slug="own-data", **answers)
-        (project.path / ".venv").symlink_to(environment.path / ".venv")
-        monkeypatch.setenv("PYTHONPATH", str(project.path / "code"))
+        share_environment(project)
         project.run("git", "init", "--quiet", "--initial-branch=main")
         return project
 
     return bake
+
+
+def write_table(code: str) -> None:
+    """Run Python code that writes a table, in the shared environment."""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def run_pipeline(project: Project) -> dict:
@@ -80,6 +85,7 @@ def closed(decision: dict) -> set[str]:
     return {point["gate"] for point in decision["points"] if not point["passed"]}
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("name", "kind", "primary", "better"),
     [
@@ -88,29 +94,30 @@ def closed(decision: dict) -> set[str]:
         ("diabetes", "regression", "r2", lambda figure: figure > 0.2),
     ],
 )
-def test_sets_of_scikit_learn(environment, bake_own, tmp_path, name, kind, primary, better):
+def test_sets_of_scikit_learn(bake_own, tmp_path, name, kind, primary, better):
     code = f"from sklearn import datasets as d; d.load_{name}(as_frame=True).frame.to_csv({str(tmp_path / 'set.csv')!r}, index=False)"
-    script(environment, code)
+    write_table(code)
     project = bake_own("set.csv", "target")
     figures = run_pipeline(project)
     assert task(project)["task"] == kind
     assert better(max(figures["candidate"][primary], figures["baseline"][primary])), figures
     assert not [column for column, facts in columns(project).items() if facts.get("role", "feature") == "ignored"]
     project.commit("As generated, and run")
-    project.run("python", "-m", "own_data.pipeline", "check-notebooks")
-    project.run("pytest", "--quiet", "tests/unit/test_wiring.py", "tests/data_validation", "tests/model")
+    project.run("stagebook", "check", "notebooks", "wiring")
+    project.run("pytest", "--quiet", "tests/data_validation", "tests/model")
     assert steps_run(project.run("dvc", "repro").stdout) == []
     before = registration(project)
     assert before["alias"] == "challenger"
-    assert closed(before) == {"risk", "documentation"}, "what only people can say, and nothing else"
+    assert closed(before) == {"documentation"}, "what only people can say, and nothing else"
     fill_requirements(project)
     project.run("dvc", "repro")
     assert registration(project)["refused"] == []
     assert registration(project)["alias"] == "champion"
 
 
-def test_arrests_from_a_zip_with_groups_and_dates(environment, bake_own, tmp_path):
-    uv = environment.path / ".venv" / "bin" / "uv"
+@pytest.mark.full
+def test_arrests_from_a_zip_with_groups_and_dates(bake_own, tmp_path):
+    uv = Path(sys.executable).with_name("uv")
     subprocess.run(
         [uv, "pip", "install", "--quiet", "--no-deps", "--target", tmp_path / "lego", "scikit-lego"], check=True
     )
@@ -149,13 +156,16 @@ HEADER = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("time", ["", "Datum"])
-def test_a_file_with_every_ugliness(bake_own, tmp_path, time):
-    with (tmp_path / "häßliche Daten.csv").open("w", encoding="cp1252", errors="replace", newline="") as file:
+def write_ugly(folder: Path) -> Path:
+    path = folder / "häßliche Daten.csv"
+    with path.open("w", encoding="cp1252", errors="replace", newline="") as file:
         csv.writer(file, delimiter=";").writerows([HEADER, *ugly_rows(800)])
-    project = bake_own("häßliche Daten.csv", "Güte", time_column=time)
-    figures = run_pipeline(project)
-    assert figures["candidate"]["roc_auc"] > 0.85
+    return path
+
+
+def check_understood(project: Project) -> None:
+    """Every ugliness was found out."""
+    assert project.load("reports/metrics.json")["candidate"]["roc_auc"] > 0.85
     found = columns(project)
     assert {found[name]["role"] for name in ("Kunden Nr.", "PLZ")} == {"identifier"}
     assert {found[name]["role"] for name in ("constant", "leer", "a_2")} == {"ignored"}
@@ -175,16 +185,48 @@ def test_a_file_with_every_ugliness(bake_own, tmp_path, time):
     assert "p1@example.org" not in script(
         project, "import pandas as pd; print(pd.read_parquet('data/interim/table.parquet').to_csv())"
     )
-    if time:
-        project.run("python", "-m", "own_data.automation", "sample")
+
+
+def test_an_ugly_file_by_the_commands_of_the_readme(tmp_path):
+    """`cookiecutter`, `make -C ... pipeline`, which installs; then what only people can write, a check, a sample."""
+    write_ugly(tmp_path)
+    words = ["--no-input", str(TEMPLATE), "project_name=Our Customers", "data=own", "data_path=häßliche Daten.csv"]
+    command = [sys.executable, "-m", "cookiecutter", *words, "target=Güte", "time_column=Datum"]
+    subprocess.run(command, cwd=tmp_path, env=os.environ | {"PWD": str(tmp_path)}, check=True)
+    project = Project(tmp_path / "our-customers")
+    log = project.run("make", "-C", str(project.path), "pipeline").stdout
+    try:
+        check_understood(project)
+        assert steps_run(log)[:2] == ["ingest", "schema"]
+        assert registration(project)["alias"] == "challenger"
+        assert closed(registration(project)) == {"documentation"}, "what only people can say, and nothing else"
+        project.run("stagebook", "sample")
         invented = project.read("build/sample/sample.csv")
         assert not re.search(r"p\d+@example|K-\d{5}", invented), "rows of the data are in the sample"
-        assert json.loads(project.read("build/sample/reports/registration.json"))["alias"] == "challenger"
+        assert project.load("build/sample/reports/registration.json")["alias"] == "challenger"
+        fill_requirements(project)
+        assert steps_run(project.run("make", "pipeline").stdout) == ["evaluate", "inspect", "register"]
+        assert registration(project)["refused"] == []
+        assert registration(project)["alias"] == "champion"
+        assert steps_run(project.run("dvc", "repro").stdout) == []
+        project.commit("As generated, and run")
+        project.run("make", "check")
+        assert " passed" in project.run("make", "test").stdout
+        assert project.run("git", "status", "--porcelain").stdout == ""
+    finally:
+        project.stop()
 
 
-def test_thirty_rows_and_an_excel_file(environment, bake_own, tmp_path):
-    script(
-        environment,
+@pytest.mark.full
+def test_an_ugly_file_split_at_random(bake_own, tmp_path):
+    project = bake_own(write_ugly(tmp_path).name, "Güte")
+    run_pipeline(project)
+    check_understood(project)
+
+
+@pytest.mark.full
+def test_thirty_rows_and_an_excel_file(bake_own, tmp_path):
+    write_table(
         "import pandas as pd; pd.DataFrame({'größe': range(30), 'mixed': [1, 'b', None] * 10, 'y': [1.5 * n + n % 3 for n in range(30)]})"
         f".to_excel({str(tmp_path / 'small.xlsx')!r}, index=False)",
     )
@@ -194,7 +236,8 @@ def test_thirty_rows_and_an_excel_file(environment, bake_own, tmp_path):
     assert figures["holdout"]["rows"] == 6
 
 
-def test_a_table_in_postgresql_and_its_password_is_written_nowhere(environment, bake_own, postgres, monkeypatch):
+@pytest.mark.full
+def test_a_table_in_postgresql_and_its_password_is_written_nowhere(bake_own, postgres, monkeypatch):
     code = (
         "import numpy as np, pandas as pd, sqlalchemy; draw = np.random.default_rng(0);"
         "frame = pd.DataFrame({'order id': range(300), 'placed': pd.date_range('2024-01-01', periods=300, freq='D', tz='UTC'),"
@@ -202,7 +245,7 @@ def test_a_table_in_postgresql_and_its_password_is_written_nowhere(environment, 
         "frame['returned'] = frame['value'] + (frame['kind'] == 'a') > 0.5;"
         f"frame.to_sql('Orders', sqlalchemy.create_engine({postgres.url.replace('postgresql', 'postgresql+psycopg')!r}), index=False)"
     )
-    script(environment, code)
+    write_table(code)
     monkeypatch.setenv("DATABASE_PASSWORD", "s3cret")
     project = bake_own(f"postgresql://tester@{postgres.address}/postgres#Orders", "returned", time_column="placed")
     assert run_pipeline(project)["candidate"]["roc_auc"] > 0.9
@@ -214,13 +257,13 @@ def test_a_table_in_postgresql_and_its_password_is_written_nowhere(environment, 
     )
     assert postgres.address in project.read("data/raw/source.json")
     for file in project.path.rglob("*"):
-        if file.is_file() and not {".venv", "tests"} & set(file.parts):
+        if file.is_file() and not {".venv", "tests", "vendor"} & set(file.relative_to(project.path).parts):
             assert b"s3cret" not in file.read_bytes(), file
 
 
-def test_two_thousand_columns(environment, bake_own, tmp_path):
-    script(
-        environment,
+@pytest.mark.full
+def test_two_thousand_columns(bake_own, tmp_path):
+    write_table(
         "import numpy as np, pandas as pd; x = np.random.default_rng(0).normal(size=(400, 2000)).astype('f4');"
         "frame = pd.DataFrame(x, columns=[f'gene {n}' for n in range(2000)]); frame['ill'] = x[:, 7] + x[:, 9] > 0;"
         f"frame.to_parquet({str(tmp_path / 'wide.parquet')!r})",
@@ -316,12 +359,18 @@ def test_new_data_that_breaks_the_schema_stops_and_that_has_moved_is_recorded(ba
     ],
 )
 def test_answers_about_the_data_that_cannot_work_are_refused(tmp_path, answers, words):
-    command = ["cookiecutter", "--no-input", "--output-dir", str(tmp_path), str(TEMPLATE), "data=own"]
+    command = [
+        sys.executable,
+        "-m",
+        "cookiecutter",
+        "--no-input",
+        "--output-dir",
+        str(tmp_path),
+        str(TEMPLATE),
+        "data=own",
+    ]
     given = [f"{name}={value}" for name, value in answers.items()]
-    path = f"{TEMPLATE}/.venv/bin{os.pathsep}{os.environ['PATH']}"
-    said = subprocess.run(
-        [*command, *given], capture_output=True, text=True, env=os.environ | {"PATH": path}, check=False
-    )
+    said = subprocess.run([*command, *given], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     assert said.returncode != 0
     assert words in said.stderr
     assert not list(tmp_path.iterdir())

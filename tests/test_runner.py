@@ -12,12 +12,12 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import NOTHING_TO_DO, Project, steps_run, tracked, wait_for
+from baked import NOTHING_TO_DO, Project, put_back, share_environment, steps_run, tracked, wait_for
 from nbformat.v4 import new_code_cell, new_notebook
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.full
 
-RUN = "python -m flight_delays.pipeline run notebooks/"
+RUN = "stagebook run notebooks/"
 VALIDATE = f"{RUN}20_validate.ipynb".split()
 CHANGE = {'"2013-02-15"': '"2013-02-10"'}  # another split: clean and all that follows
 
@@ -58,7 +58,7 @@ def statuses(project: Project) -> set[str]:
 
 
 def stop(project: Project) -> None:
-    project.run("python", "-m", "flight_delays.pipeline", "stop")
+    project.stop()
     wait_for(lambda: not processes(project, "warm"))
 
 
@@ -70,8 +70,7 @@ def undisturbed(sample) -> tuple[str, float]:
     sample.run("dvc", "repro", "--no-run-cache")
     seconds = time.monotonic() - started
     lock = sample.read("dvc.lock")
-    sample.run("git", "reset", "--hard", "--quiet")
-    sample.run("dvc", "checkout", "--force", "--quiet")
+    put_back(sample)
     return lock, seconds
 
 
@@ -109,16 +108,18 @@ def test_warm_process_is_private_and_serves_all_steps_until_it_is_told_to_end(pr
     assert folder.stat().st_mode & 0o777 == 0o700
     sockets = [path for path in folder.glob("*.sock") if str(path) in command(str(pid))]
     assert [path.stat().st_mode & 0o777 for path in sockets] == [0o600]
-    assert "pipeline stop" in project.run("make", "--dry-run", "clean").stdout
+    assert "stagebook stop" in project.run("make", "--dry-run", "clean").stdout
     stop(project)
     assert not sockets[0].exists()
 
 
 def test_edited_code_is_used_at_once(project):
-    project.run(*VALIDATE)
+    clean = f"{RUN}30_clean.ipynb".split()
+    project.run(*clean)
     [before] = processes(project, "warm")
-    project.edit("code/flight_delays/datasets/tables.py", {"def read_table": "print('edited')\n\n\ndef read_table"})
-    assert "edited" in project.run(*VALIDATE).stdout
+    module = project.path / "code/flight_delays/datasets/arrivals.py"
+    module.write_text(module.read_text(encoding="utf-8") + "\nprint('edited')\n", encoding="utf-8")
+    assert "edited" in project.run(*clean).stdout
     assert processes(project, "warm") == [before]
 
 
@@ -137,7 +138,7 @@ def test_warm_process_is_renewed(project, change):
     elif change == "killed":
         os.kill(before, signal.SIGKILL)
     else:
-        project.run("python", "-m", "flight_delays.pipeline", "stop")
+        project.stop()
     said = project.run(*VALIDATE, **environment)
     assert "validate: done" in said.stdout
     assert "No warm process" not in said.stderr
@@ -195,7 +196,7 @@ def two_steps(sample, tmp_path) -> Project:
     """A project of two steps that do not depend on each other, and one that needs both; nothing has run yet."""
     project = Project(tmp_path / "two")
     sample.run("git", "clone", "--quiet", str(sample.path), str(project.path))
-    (project.path / ".venv").symlink_to(sample.path / ".venv")
+    share_environment(project)
     for notebook in (project.path / "notebooks").glob("*.ipynb"):
         notebook.unlink()
     (project.path / "dvc.lock").unlink()
@@ -216,25 +217,27 @@ def two_steps(sample, tmp_path) -> Project:
     stop(project)
 
 
-def test_steps_that_are_independent_run_at_once(two_steps):
+def test_two_steps_at_once_in_a_new_project(two_steps):
+    """Each waits for the other: both must be there; the first to come makes MLflow's database."""
     project = two_steps
-    assert not (project.path / "mlflow.db").exists()
+    assert not (project.path / ".local" / "mlflow.db").exists()
     meet = "Path('../data/{}').touch(); [time.sleep(0.1) for _ in range(600) if not Path('../data/{}').exists()]"
     project.edit("notebooks/10_left.ipynb", {"time.sleep(0.1)": meet.format("left", "right")})
     project.edit("notebooks/20_right.ipynb", {"time.sleep(0.1)": meet.format("right", "left")})
-    result = project.run("python", "-m", "flight_delays.pipeline", "repro", "--jobs", "2")
-    assert NOTHING_TO_DO in result.stdout
-    (left, left_end), (right, right_end), (both, _) = (
-        map(float, project.read(f"data/{step}.txt").split()) for step in ("left", "right", "both")
+    started = [project.start(*f"{RUN}{step}.ipynb".split()) for step in ("10_left", "20_right")]
+    assert [process.wait() for process in started] == [0, 0]
+    (left, left_end), (right, right_end) = (
+        map(float, project.read(f"data/{step}.txt").split()) for step in ("left", "right")
     )
-    assert max(left, right) < min(left_end, right_end) <= max(left_end, right_end) < both
-    code = (
-        "print(*sorted(run.info.run_name + ':' + run.info.status for run in mlflow.search_runs(output_format='list')))"
-    )
-    assert tracked(project, code).split() == ["both:FINISHED", "left:FINISHED", "pipeline:FINISHED", "right:FINISHED"]
+    assert max(left, right) < min(left_end, right_end)
+    code = "print(*(run.info.run_name + ':' + run.info.status for run in mlflow.search_runs(output_format='list')))"
+    assert set(tracked(project, code).split()) == {"pipeline:FINISHED", "left:FINISHED", "right:FINISHED"}
+    assert steps_run(project.run("dvc", "repro").stdout) == ["left", "right", "both"]
+    assert NOTHING_TO_DO in project.run("dvc", "repro").stdout
     project.edit("notebooks/20_right.ipynb", {meet.format("right", "left"): "1 / 0"})
-    said = project.run("python", "-m", "flight_delays.pipeline", "repro", "--jobs", "2", ok=False).stderr
-    assert "ERROR: right failed" in said
+    said = project.run("dvc", "repro", ok=False).stderr
+    assert "ERROR: " in said
+    assert "20_right.ipynb" in said
     assert "ZeroDivisionError" in said
     assert "Traceback" not in said
 

@@ -1,115 +1,197 @@
-"""Rules that the template's own files keep."""
+"""Sources that are servers: PostgreSQL, HTTP and S3 really run, on this machine only."""
 
+import base64
+import gzip
+import json
 import re
-import subprocess
-import sys
-from pathlib import Path
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
-import nbformat
+import boto3
 import pytest
-from conftest import TEMPLATE
-from ruamel.yaml import YAML
+from baked import Project, bake_into
+from moto.server import ThreadedMotoServer
 
-GENERATED = TEMPLATE / "{{cookiecutter.project_slug}}"
-NOTEBOOKS = sorted(GENERATED.rglob("notebooks/*.ipynb"))
-CODE = sorted(file for file in GENERATED.rglob("*.py") if "code" in file.relative_to(GENERATED).parts)
-VARIABLE = "{{ cookiecutter.package_name }}"
-WORKFLOWS = list(TEMPLATE.glob(".github/workflows/*.yaml"))  # those of a project: test_workflows.py
-CONSTRAINTS = [TEMPLATE / "constraints.txt", *sorted(GENERATED.glob("environments/constraints-*.txt"))]
+pytestmark = pytest.mark.full
 
-
-def tool(name: str, *words: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [Path(sys.executable).with_name(name), *words], cwd=TEMPLATE, capture_output=True, text=True, check=False
-    )
-
-
-@pytest.mark.parametrize("file", [*GENERATED.rglob("*.py"), *NOTEBOOKS], ids=lambda path: path.name)
-def test_no_jinja_in_code_but_the_package_name_on_import_lines(file):
-    text = file.read_text(encoding="utf-8")
-    assert not re.search(r"\{%|\{#", text)
-    for line in text.splitlines():
-        if "{{" in line:
-            code = line.strip().strip('",').removesuffix("\\n")
-            assert re.fullmatch(rf"from {re.escape(VARIABLE)}(\.\w+)* import ([\w, ]+|\()", code), (
-                f"{file.name}: {line}"
-            )
+PASSWORD = "s3cr3t-and-Ünïque/@:"
+CSV = "id;größe\n007;1,5\n008;\n"
+ROWS = [["007", "1,5"], ["008", None]]
+READ = """
+import json, sys
+from stagebook.data.reading.sources import load_source
+from stagebook.data.tables import write_table
+from stagebook.project.errors import DataError
+try:
+    frame, facts = load_source(sys.argv[1], **json.loads(sys.argv[2]))
+except DataError as error:
+    sys.exit(f"ERROR: {error}")
+write_table(frame, "data/raw/table.parquet")
+types = {name: str(kind) for name, kind in frame.dtypes.items()}
+rows = frame.head(3).astype(object).where(frame.notna(), None).to_numpy().tolist()
+print(json.dumps({"rows": rows, "types": types, "facts": facts}, default=str))
+"""
 
 
-def test_package_code_has_no_variable_at_all():
-    assert not [file.name for file in CODE if "{{" in file.read_text(encoding="utf-8")]
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Project:
+    """A project that can read from S3."""
+    answers = {"data": "own", "data_path": "https://127.0.0.1/x.csv", "target": "y", "project_slug": "sources"}
+    project = bake_into(tmp_path_factory.mktemp("sources"), remote="s3", **answers)
+    project.run("make", "setup")
+    return project
 
 
-def test_code_folder_does_not_shadow_the_standard_library():
-    assert not (GENERATED / "code" / "__init__.py").exists()
+def read(project: Project, path: str, env: dict | None = None, **how: str) -> dict:
+    """Read a source in the project's environment."""
+    return json.loads(project.run("python", "-c", READ, path, json.dumps(how), **(env or {})).stdout)
 
 
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.name)
-def test_notebooks_have_no_outputs_and_keep_to_their_size(notebook):
-    cells = nbformat.read(notebook, as_version=4).cells
-    assert not any(cell.get("outputs") for cell in cells)
-    assert len(cells) <= 28
-    assert max(len(cell.source.splitlines()) for cell in cells) <= 26
+def refused(project: Project, path: str, env: dict | None = None, **how: str) -> str:
+    """Read a source, expect an error without traceback and without the password, and return it."""
+    result = project.run("python", "-c", READ, path, json.dumps(how), ok=False, **(env or {}))
+    said = result.stdout + result.stderr
+    assert said.startswith("ERROR: ")
+    assert PASSWORD not in said
+    return said
 
 
-@pytest.mark.parametrize("file", CODE, ids=lambda path: path.name)
-def test_modules_keep_to_their_size(file):
-    assert len(file.read_text(encoding="utf-8").splitlines()) <= 170
+TABLE = """
+create schema "Sales Data";
+create table "Sales Data".orders (
+    id bigint primary key, big bigint, price numeric(10, 2), at timestamptz, day date, paid boolean, tags text[], more jsonb,
+    name text, wait interval, code uuid, raw bytea);
+insert into "Sales Data".orders values
+    (2, null, null, null, null, null, null, null, null, null, null, null),
+    (1, 9007199254740993, 12.50, '2024-01-01 00:30+02', '2024-01-01', true, '{a,b}', '{"k": 1}', 'ä%:x', '90 s',
+     '00000000-0000-0000-0000-000000000001', 'ab');
+create table many as select i as id, 'row ' || i as name from generate_series(1, 250000) i;
+create user "reader@home" password 'PASSWORD';
+grant usage on schema "Sales Data" to "reader@home";
+grant select on all tables in schema public, "Sales Data" to "reader@home";
+"""
 
 
-@pytest.mark.parametrize("file", CONSTRAINTS, ids=lambda path: path.name)
-def test_constraints_pin_everything_and_name_no_host(file):
-    lines = file.read_text(encoding="utf-8").splitlines()
-    assert len(lines) > 20
-    for line in lines:
-        assert re.fullmatch(r"[a-z0-9][a-z0-9.-]*==[\w.+!]+( ; .*)?", line), line
+@pytest.fixture(scope="module")
+def database(postgres):
+    """The address of a database for a user who may only read."""
+    postgres.execute(TABLE.replace("PASSWORD", PASSWORD))
+    return f"postgresql://reader%40home@{postgres.address}/postgres"
 
 
-@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: "-".join(path.parts[-4:]))
-def test_workflow_fits_the_schema_and_is_safe(workflow):
-    schema = tool("check-jsonschema", "--builtin-schema", "vendor.github-workflows", str(workflow))
-    assert schema.returncode == 0, schema.stdout
-    audit = tool("zizmor", "--offline", "--quiet", str(workflow))
-    assert audit.returncode == 0, audit.stdout
+def test_postgres_table_keeps_its_types(project, database):
+    found = read(project, database, {"DATABASE_PASSWORD": PASSWORD}, query="Sales Data.orders")
+    first, second = found["rows"]
+    assert first == [
+        1, "9007199254740993", 12.5, "2023-12-31 22:30:00", "2024-01-01 00:00:00", "true", '["a", "b"]', '{"k": 1}',
+        "ä%:x", 90.0, "00000000-0000-0000-0000-000000000001", "ab",
+    ]  # fmt: skip
+    assert second == [2] + [None] * 11
+    assert found["types"]["id"] == "int64"
+    assert found["facts"]["query"] == "Sales Data.orders"
+    assert PASSWORD not in json.dumps(found["facts"])
 
 
-def test_no_file_names_this_machine():
-    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=TEMPLATE, capture_output=True, text=True, check=True).stdout
-    for name in filter(lambda name: name and (TEMPLATE / name).is_file(), tracked.split("\0")):
-        text = (TEMPLATE / name).read_text(encoding="utf-8")
-        assert str(TEMPLATE) not in text, name
-        assert str(Path.home()) + "/" not in text, name
+def test_postgres_select_of_many_rows(project, database):
+    query = "select id, name from many where name like 'row %' and name <> 'a:b' order by id::text;"
+    found = read(project, database, {"DATABASE_PASSWORD": PASSWORD}, query=query)
+    assert found["facts"]["rows"] == 250000
+    assert found["rows"][:2] == [[1, "row 1"], [10, "row 10"]]
+    assert read(project, f"{database}#many", {"DATABASE_PASSWORD": PASSWORD})["facts"]["query"] == "many"
 
 
-@pytest.mark.parametrize("folder", [TEMPLATE, GENERATED], ids=["template", "project"])
-def test_every_verb_that_a_document_names_is_in_the_makefile(folder):
-    # the template's documents speak of both
-    makefiles = {folder / "Makefile", GENERATED / "Makefile", *GENERATED.glob("options/*/*/environments/*.mk")}
-    verbs = {
-        verb
-        for file in makefiles
-        for verb in re.findall(r"^([a-z-]+):", file.read_text(encoding="utf-8"), re.MULTILINE)
-    }
-    documents = [*folder.glob("*.md"), *folder.glob("docs/**/*.md"), *folder.glob("environments/*.md")]
-    used = {
-        verb
-        for file in documents
-        for verb in re.findall(r"(?:`|^)make ([a-z][a-z-]*)", file.read_text(encoding="utf-8"), re.MULTILINE)
-    }
-    assert used
-    assert used <= verbs, used - verbs
+def test_postgres_says_what_is_wrong(project, database):
+    right = {"DATABASE_PASSWORD": PASSWORD}
+    assert "the environment variable DATABASE_PASSWORD right?" in refused(project, database, {"DATABASE_PASSWORD": "x"})
+    assert "the environment variable DATABASE_PASSWORD right?" in refused(project, database)
+    assert "has no table 'none'" in refused(project, database, right, query="none")
+    assert 'column "nothing" does not exist' in refused(project, database, right, query="select nothing from many")
+    assert "the database says" in refused(project, re.sub(r":\d+/", ":9/", database), right, query="many")
+    assert "there is a password in this address" in refused(project, database.replace("@127", ":x@127"))
 
 
-def test_a_question_has_a_prompt_and_there_are_few_of_them():
-    answers = YAML(typ="safe").load((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))
-    questions = {name for name in answers if not name.startswith("_")}
-    assert questions == set(answers["__prompts__"])
-    about_own_data = {"data_path", "target", "time_column"}
-    assert len(questions - about_own_data) <= 12
+class Handler(SimpleHTTPRequestHandler):
+    """Serves a folder, and what is below /private/ only to who knows the password."""
+
+    def do_GET(self):
+        login = base64.b64encode(f"me:{PASSWORD}".encode("latin-1")).decode()
+        if self.path.startswith("/private/") and self.headers.get("Authorization") != f"Basic {login}":
+            self.send_error(401)
+        elif self.path == "/moved":
+            self.send_response(302)
+            self.send_header("Location", "/t.csv")
+            self.end_headers()
+        elif self.path == "/cut":
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            self.wfile.write(CSV.encode())
+        else:
+            super().do_GET()
+
+    def log_message(self, *_):
+        pass
 
 
-def test_own_code_is_linted():
-    check = tool("ruff", "check", "tests", "hooks")
-    assert check.returncode == 0, check.stdout
-    style = tool("ruff", "format", "--check", "tests", "hooks")
-    assert style.returncode == 0, style.stdout
+@pytest.fixture(scope="module")
+def web(tmp_path_factory):
+    """The address of a web server, without the scheme."""
+    folder = tmp_path_factory.mktemp("web")
+    (folder / "private").mkdir()
+    for name, content in {
+        "t.csv": CSV.encode("cp1252"), "t.csv.gz": gzip.compress(CSV.encode()), "private/t.csv": CSV.encode(),
+        "download": CSV.encode("utf-16"), "page": b"<!doctype html><html></html>",
+    }.items():  # fmt: skip
+        (folder / name).write_bytes(content)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("path", ["t.csv", "t.csv.gz", "download?token=abc", "moved"])
+def test_web_address(project, web, path):
+    found = read(project, f"http://{web}/{path}")
+    assert found["rows"] == ROWS
+    assert found["facts"]["origin"] == f"http://{web}/{path.replace('abc', '***')}"
+    assert len(found["facts"]["sha256"]) == 64
+
+
+def test_web_address_with_a_login(project, web):
+    assert read(project, f"http://me@{web}/private/t.csv", {"HTTP_PASSWORD": PASSWORD})["rows"] == ROWS
+    assert "401" in refused(project, f"http://me@{web}/private/t.csv", {"HTTP_PASSWORD": "x"})
+    assert "HTTP_PASSWORD" in refused(project, f"http://me:x@{web}/private/t.csv")
+
+
+@pytest.mark.parametrize(
+    ("path", "words"), [("none.csv", "404"), ("cut", "cannot be fetched"), ("page", "it is a web page")]
+)
+def test_web_address_that_gives_no_table(project, web, path, words):
+    assert words in refused(project, f"http://{web}/{path}")
+
+
+@pytest.fixture(scope="module")
+def bucket():
+    """The environment of who may read the bucket `tables` of an S3 server."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    env = {"AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret"}
+    store = boto3.client(
+        "s3", endpoint_url=env["AWS_ENDPOINT_URL"], aws_access_key_id="id", aws_secret_access_key="secret",
+        region_name="us-east-1",
+    )  # fmt: skip
+    store.create_bucket(Bucket="tables")
+    store.put_object(Bucket="tables", Key="in/t.csv.gz", Body=gzip.compress(CSV.encode()))
+    yield env | {"AWS_DEFAULT_REGION": "us-east-1"}
+    server.stop()
+
+
+def test_object_store(project, bucket):
+    found = read(project, "s3://tables/in/t.csv.gz", bucket)
+    assert found["rows"] == ROWS
+    assert found["facts"]["origin"] == "s3://tables/in/t.csv.gz"
+    assert "it is missing" in refused(project, "s3://tables/in/none.csv", bucket)
+    assert "s3://no-such-bucket/t.csv: " in refused(project, "s3://no-such-bucket/t.csv", bucket)

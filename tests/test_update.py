@@ -9,13 +9,12 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import TEMPLATE, Project
-from cookiecutter.generate import generate_context, generate_files
-from cookiecutter.prompt import prompt_for_config
+from baked import TEMPLATE, Project, put_back
 from test_options import HOSTILE
 
+pytestmark = pytest.mark.slow
 BAKED = "{{cookiecutter.project_slug}}"
-PACKAGE = f"{BAKED}/code/{{{{cookiecutter.package_name}}}}"
+LIBRARY = "library/stagebook"  # in the template; vendor/stagebook in a project
 IDENTITY = {f"GIT_{who}_{what}": "t@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 # A release is a commit of this name, whether or not a clone has its tag; the newest one first.
 RELEASES = subprocess.run(
@@ -55,12 +54,18 @@ class Baked(Project):
     """A project that is not installed: `update` needs only the template's Python."""
 
     def update(self, to: str = "", ok: bool | None = True) -> str:
-        """Run what `make update` runs; return what it says."""
-        [package] = [folder.name for folder in (self.path / "code").iterdir()]
-        command = [sys.executable, "-B", "-m", f"{package}.pipeline", "update", f"--to={to}"]
-        home = {"PYTHONPATH": str(self.path / "code"), "HOME": str(self.path.parent)}
+        """Run what `make update` runs, with the project's own copy of the library; return what it says."""
+        command = [sys.executable, "-B", "-m", "stagebook", "update", f"--to={to}"]
+        home = {"PYTHONPATH": str(self.path / "vendor" / "stagebook"), "HOME": str(self.path.parent)}
         result = self.run(*command, ok=ok, **home)
         return result.stdout + result.stderr
+
+    def update_as_before(self) -> None:
+        """Run what `make update` ran before the library was split off; conflicts are allowed."""
+        [package] = [folder.name for folder in (self.path / "code").iterdir()]
+        command = [sys.executable, "-B", "-m", f"{package}.pipeline", "update", "--to="]
+        said = self.run(*command, ok=None, PYTHONPATH=str(self.path / "code"), HOME=str(self.path.parent))
+        assert "files changed, nothing committed" in said.stdout, said.stderr
 
     def status(self) -> str:
         return self.run("git", "status", "--porcelain").stdout
@@ -73,9 +78,9 @@ def template(tmp_path) -> Template:
     listed = ["git", "-C", TEMPLATE, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     files = subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split("\0")[:-1]
     subprocess.run(["git", "-C", path, "rm", "-r", "--quiet", "."], check=True)
-    for file in filter(lambda name: (TEMPLATE / name).is_file(), files):
+    for file in filter(lambda name: (TEMPLATE / name).is_file() or (TEMPLATE / name).is_symlink(), files):
         (path / file).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(TEMPLATE / file, path / file)
+        shutil.copy(TEMPLATE / file, path / file, follow_symlinks=False)  # the link to the library
     template = Template(path)
     template.run("git", "add", "--all")
     template.run("git", "commit", "--quiet", "--allow-empty", "--message", "What is on disk")
@@ -90,18 +95,22 @@ def edit_cell(project: Project, notebook: str, cell: int, text: str) -> None:
 
 
 def release(template: Template) -> None:
-    """Commit a newer version: another cell, a line of the Makefile, a new file, a file less."""
+    """Commit a newer version: another cell, a line of the Makefile, a newer library, a new file, a file less."""
     edit_cell(template, f"{BAKED}/notebooks/50_train.ipynb", -1, "\n# A line of the newer template")
     template.edit(f"{BAKED}/Makefile", {"PORT ?= 5000": "PORT ?= 5050"})
+    template.edit(f"{LIBRARY}/stagebook/model/folds.py", {'"""\n': '"""\n\n# Of the newer library.\n'})
+    (template.path / LIBRARY / "stagebook" / "model" / "newer.py").write_text('"""A module of the newer library."""\n')
     (template.path / BAKED / "docs" / "new_page.md").write_text("A page of {{ cookiecutter.package_name }}.\n")
-    (template.path / BAKED / "docs" / "experiments.md").unlink()
+    (template.path / BAKED / "environments" / "README.md").unlink()
     template.commit("Newer")
     template.run("git", "tag", "v9.0.0")
 
 
 def edit(project: Project) -> None:
     """Work as a user does: a line of the README, a cell, a parameter, a notebook of one's own."""
-    project.edit("README.md", {"## Working with it": "## How we work\n\nOur own words.\n\n## Working with it"})
+    project.edit(
+        "README.md", {"## Where to change what": "## How we work\n\nOur own words.\n\n## Where to change what"}
+    )
     edit_cell(project, "notebooks/50_train.ipynb", 0, "\nOur own words.")
     project.edit("params.yaml", {"max_iter: 300": "max_iter: 77"})
     own = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Ours", id="ours")])
@@ -121,7 +130,16 @@ def check_news(project: Project) -> None:
     assert "A line of the newer template" in project.read("notebooks/50_train.ipynb")
     assert "PORT ?= 5050" in project.read("Makefile")
     assert project.read("docs/new_page.md") == "A page of flight_delays.\n"
-    assert not (project.path / "docs" / "experiments.md").exists()
+    assert not project.has_file("environments/README.md")
+    folds = project.read("vendor/stagebook/stagebook/model/folds.py")
+    assert "# Of the newer library." in folds
+    assert project.has_file("vendor/stagebook/stagebook/model/newer.py")
+
+
+def unlisted(project: Project) -> list[str]:
+    """The files of the library that are not as vendor/stagebook.sha256 says."""
+    code = "from pathlib import Path; from stagebook.scaffold.vendored import find_edits; print(*find_edits(Path()))"
+    return project.run(sys.executable, "-c", code).stdout.split()
 
 
 def test_edits_stay_and_news_arrive(template, tmp_path):
@@ -132,7 +150,8 @@ def test_edits_stay_and_news_arrive(template, tmp_path):
     said = project.update()
     check_edits(project)
     check_news(project)
-    assert "to v9.0.0: 5 files changed" in said  # the four above, and .cruft.json
+    assert "to v9.0.0: 8 files changed" in said  # the six above, the list of the library's files, and .cruft.json
+    assert unlisted(project) == []
     state = json.loads(project.read(".cruft.json"))
     assert (state["commit"], state["template"]) == (template.read_commit(), str(template.path))
     assert project.run("git", "for-each-ref").stdout + project.run("git", "rev-parse", "HEAD").stdout == before
@@ -160,9 +179,9 @@ def test_a_second_update_has_nothing_to_do(template, tmp_path):
 def test_adjacent_edits_end_in_the_conflict_that_git_shows(template, tmp_path):
     project = template.bake(tmp_path / "work")
     project.edit("Makefile", {"PORT ?= 5000": "PORT ?= 6000"})
-    (project.path / "docs" / "models.md").unlink()
+    (project.path / "docs" / "solution_architecture.md").unlink()
     project.commit("Our port")
-    template.edit(f"{BAKED}/docs/models.md", {"# ": "# More on "})
+    template.edit(f"{BAKED}/docs/solution_architecture.md", {"# ": "# More on "})
     release(template)
     said = project.update(ok=False)
     assert "In conflict" in said
@@ -171,11 +190,38 @@ def test_adjacent_edits_end_in_the_conflict_that_git_shows(template, tmp_path):
     assert "<<<<<<< HEAD\nPORT ?= 6000\n=======\nPORT ?= 5050\n>>>>>>>" in text
     status = project.run("git", "status").stdout
     assert "both modified:   Makefile" in status
-    assert "deleted by us:   docs/models.md" in status
+    assert "deleted by us:   docs/solution_architecture.md" in status
     assert "not committed" in project.update(ok=False)
     project.run("git", "reset", "--hard")
     assert "PORT ?= 6000" in project.read("Makefile")
     assert project.status() == ""
+
+
+def test_an_emergency_patch_of_the_library_is_kept_and_named(template, tmp_path):
+    """Three ways: the newer library's lines elsewhere in the file arrive, the patch stays, and a conflict is git's."""
+    project = template.bake(tmp_path / "work")
+    file, patched = "vendor/stagebook/stagebook/model/folds.py", "vendor/stagebook/stagebook/model/task.py"
+    text = project.read(file)
+    (project.path / file).write_text(f"{text}\n\n# Our patch, until the template has it.\n")
+    project.edit(patched, {'"""\n': '"""\n\n# Our other patch.\n'})
+    project.commit("Emergency")
+    assert unlisted(project) == [file, patched]
+    release(template)
+    project.update()
+    check_news(project)
+    assert project.read(file).endswith("# Our patch, until the template has it.\n")
+    assert "# Our other patch." in project.read(patched)
+    assert unlisted(project) == [file, patched], "the list is that of the newer template: both are still edits"
+    project.commit("Updated")
+    template.edit(f"{LIBRARY}/stagebook/model/task.py", {'"""\n': '"""\n\n# The template says otherwise.\n'})
+    template.commit("Newest")
+    said = project.update(ok=False)
+    assert patched in said.partition("In conflict")[2]
+    assert "<<<<<<< HEAD\n# Our other patch.\n=======\n# The template says otherwise.\n>>>>>>>" in project.read(patched)
+    project.run("git", "checkout", "--theirs", patched)
+    project.run("git", "add", patched)
+    project.commit("Updated again, without our patch")
+    assert unlisted(project) == [file]
 
 
 def test_what_the_pipeline_wrote_stays(template, tmp_path):
@@ -238,7 +284,7 @@ def test_update_refuses_in_one_clear_line(template, tmp_path):
     assert "is not as cruft or this template writes it" in refused(context={})
     answers = state["context"]["cookiecutter"] | {"package_name": "pandas"}
     assert "'pandas' is a library that the project installs" in refused(context={"cookiecutter": answers})
-    project.edit("README.md", {"## The tree": "## Tree"})
+    project.edit("README.md", {"## Where to change what": "## Where"})
     assert "changes that are not committed" in project.update(ok=False)
     project.run("git", "add", "--all")
     assert "changes that are not committed" in project.update(ok=False)
@@ -261,40 +307,12 @@ def test_an_ignored_file_is_not_overwritten(template, tmp_path):
     assert "A  docs/new_page.md" in project.status()
 
 
-def test_the_template_is_remembered_wherever_it_was_called_from(template, tmp_path):
-    called = [sys.executable, "-m", "cookiecutter", ".", "--no-input", f"--output-dir={tmp_path}"]
-    subprocess.run(called, cwd=template.path, env=os.environ | {"PWD": "/stale"}, check=True)
-    state = json.loads((tmp_path / "flight-delays" / ".cruft.json").read_text())
-    assert (state["template"], state["commit"]) == (str(template.path), template.read_commit())
-    shutil.rmtree(template.path / ".git")
-    shutil.rmtree(tmp_path / "flight-delays")
-    subprocess.run(called, cwd=template.path, check=True)
-    assert json.loads((tmp_path / "flight-delays" / ".cruft.json").read_text())["commit"] is None
+def test_an_update_from_the_last_release_loses_nothing(template, tmp_path):
+    """The layout is another one since: what both changed is a conflict of git's, and all that people wrote is there.
 
-
-def test_cruft_can_bake_it_too(template, tmp_path):
-    """It calls cookiecutter's inner function, which tells hooks less, and writes a .cruft.json of its own later."""
-    context = generate_context(str(template.path / "cookiecutter.json"))
-    context["cookiecutter"] |= prompt_for_config(context, no_input=True) | {"_template": str(template.path)}
-    path = generate_files(str(template.path), context, str(tmp_path))
-    state = json.loads((Path(path) / ".cruft.json").read_text())
-    assert (state["template"], state["commit"]) == (str(template.path), template.read_commit())
-
-
-def test_no_credentials_of_the_template_are_remembered(template, tmp_path):
-    """A git that serves no network: the address is rewritten to the clone."""
-    config = tmp_path / "gitconfig"
-    config.write_text(f'[url "{template.path}"]\n\tinsteadOf = https://me:s3cret@git.example.com/template.git\n')
-    address = "https://me:s3cret@git.example.com/template.git"
-    command = [sys.executable, "-m", "cookiecutter", address, "--no-input"]
-    home = os.environ | {"GIT_CONFIG_GLOBAL": str(config), "HOME": str(tmp_path)}
-    subprocess.run(command, cwd=tmp_path, env=home, check=True)
-    text = (tmp_path / "flight-delays" / ".cruft.json").read_text()
-    assert json.loads(text)["template"] == "https://git.example.com/template.git"
-    assert "s3cret" not in text
-
-
-def test_update_from_the_last_release(template, tmp_path):
+    The release before the split has the machinery in code/ and brings its own `update`; a guide from one layout to the
+    other comes with the next release.
+    """
     release = next(filter(knows_updates, RELEASES), None)
     if not release:
         pytest.skip("this clone has no release that writes .cruft.json")
@@ -303,36 +321,39 @@ def test_update_from_the_last_release(template, tmp_path):
     project = template.bake(tmp_path / "work")
     edit(project)
     template.run("git", "checkout", "--quiet", newest)
-    project.update(ok=None)
+    before = project.run("git", "rev-parse", "HEAD").stdout
+    project.update_as_before()
     check_edits(project)
+    assert project.has_file("vendor/stagebook/pyproject.toml")
     assert json.loads(project.read(".cruft.json"))["commit"] == newest
+    assert project.run("git", "rev-parse", "HEAD").stdout == before, "nothing is committed"
+    project.run("git", "reset", "--hard", "--quiet")
+    assert project.status() == ""
 
 
-@pytest.mark.slow
-def test_make_update_merges_notebooks_cell_by_cell(installed, template):
+def test_make_update_merges_notebooks_cell_by_cell(generated, template):
     """Git's own merge would leave a notebook in conflict that no Jupyter opens; the driver marks cells."""
-    first = installed.run("git", "rev-parse", "HEAD").stdout.strip()
+    first = generated.run("git", "rev-parse", "HEAD").stdout.strip()
     clean = "notebooks/30_clean.ipynb"
     try:
-        state = json.loads(installed.read(".cruft.json"))
+        state = json.loads(generated.read(".cruft.json"))
         state |= {"template": str(template.path), "commit": template.read_commit()}
-        (installed.path / ".cruft.json").write_text(json.dumps(state))
-        edit_cell(installed, clean, 0, "\nOurs.")
-        edit(installed)
+        (generated.path / ".cruft.json").write_text(json.dumps(state))
+        edit_cell(generated, clean, 0, "\nOurs.")
+        edit(generated)
         edit_cell(template, f"{BAKED}/options/data/flights/{clean}", 0, "\nTheirs.")
         release(template)
-        said = installed.run("make", "update", "TO=v9.0.0", ok=False).stdout
+        said = generated.run("make", "update", "TO=v9.0.0", ok=False).stdout
         assert "In conflict" in said
-        assert installed.run("git", "diff", "--name-only", "--diff-filter=U").stdout == f"{clean}\n"
-        notebook = nbformat.read(installed.path / clean, as_version=4)
+        assert generated.run("git", "diff", "--name-only", "--diff-filter=U").stdout == f"{clean}\n"
+        notebook = nbformat.read(generated.path / clean, as_version=4)
         nbformat.validate(notebook)
         assert all(text in "".join(cell.source for cell in notebook.cells) for text in ("Ours.", "Theirs."))
-        check_edits(installed)
-        check_news(installed)
-        installed.run("git", "checkout", "--ours", clean)
-        installed.run("rm", "notebooks/80_ours.ipynb")
-        installed.commit("Updated")
-        installed.run("make", "check")
+        check_edits(generated)
+        check_news(generated)
+        generated.run("git", "checkout", "--ours", clean)
+        generated.run("rm", "notebooks/80_ours.ipynb")
+        generated.commit("Updated")
+        generated.run("stagebook", "check", "notebooks", "lint", "wiring", "library")
     finally:
-        installed.run("git", "reset", "--hard", "--quiet", first)
-        installed.run("git", "clean", "--quiet", "--force", "-d")
+        put_back(generated, first)

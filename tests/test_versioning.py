@@ -11,19 +11,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import Project, bake_into, contents, find_program, free_port, wait_for
+from baked import NOTHING_TO_DO, Project, bake_into, contents, wait_for
+from servers import find_program, free_port
 
 REMOTES = {"local": "", "s3": "s3://", "gcs": "gs://", "azure": "azure://", "ssh": "ssh://"}
 DRIVERS = {"local": "dvc", "s3": "dvc_s3", "gcs": "dvc_gs", "azure": "dvc_azure", "ssh": "dvc_ssh"}
 AWS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 APRIL = {"months: [1, 2, 3]": "months: [1, 2, 3, 4]", "2013-02-15": "2013-03-15", "2013-03-10": "2013-04-10"}
-UP_TO_DATE = "Data and pipelines are up to date."
 
 
-@pytest.fixture
-def two_months(project):
-    """The sample with a further commit on new data, both pushed; and what was written before and after."""
-    first, before = project.run("git", "rev-parse", "HEAD").stdout.strip(), contents(project)
+@pytest.mark.full
+def test_last_month_comes_back_to_the_byte_and_this_month_again(own_copy):
+    project, before = own_copy, contents(own_copy)
     project.run("dvc", "push")
     project.edit("params.yaml", APRIL)
     project.run("make", "pipeline")
@@ -37,41 +36,14 @@ def two_months(project):
         "reports/metrics.json",
     ):
         assert before[path] != after[path], path
-    yield project, before, after
-    project.run("git", "checkout", "--quiet", "--force", "main")
-    project.run("git", "reset", "--hard", "--quiet", first)
-
-
-@pytest.mark.slow
-def test_last_month_comes_back_to_the_byte_and_this_month_again(two_months):
-    project, before, after = two_months
     project.run("git", "checkout", "--quiet", "HEAD~1")
     project.run("dvc", "checkout")
     assert contents(project) == before
-    assert UP_TO_DATE in project.run("dvc", "status").stdout
+    assert NOTHING_TO_DO in project.run("dvc", "status").stdout
     project.run("git", "switch", "--quiet", "-")
     project.run("dvc", "checkout")
     assert contents(project) == after
-    assert UP_TO_DATE in project.run("dvc", "status").stdout
-
-
-@pytest.mark.slow
-def test_last_month_comes_from_the_remote_when_the_cache_is_lost(two_months, tmp_path):
-    project, before, after = two_months
-    cache, away = project.path / ".dvc" / "cache", tmp_path / "cache"
-    shutil.move(cache, away)
-    try:
-        for path in after:
-            (project.path / path).unlink()
-        project.run("git", "restore", "--source", "HEAD~1", "--staged", "--worktree", ".")
-        assert "Checkout failed" in project.run("dvc", "checkout", ok=False).stderr
-        project.run("dvc", "pull")
-        assert contents(project) == before
-        assert UP_TO_DATE in project.run("dvc", "status").stdout
-        project.run("git", "commit", "--no-verify", "--message", "Back to the data of March")
-        assert project.run("git", "diff", "HEAD", "HEAD~2").stdout == ""
-    finally:
-        shutil.copytree(away, cache, dirs_exist_ok=True)
+    assert NOTHING_TO_DO in project.run("dvc", "status").stdout
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +69,7 @@ def serving(*command: str, port: int):
 
 
 def add_version(project: Project, text: str) -> None:
-    """Add a version of a small file, as docs/governance.md says, and push it."""
+    """Add a version of a small file, as vendor/stagebook/docs/governance.md says, and push it."""
     (project.path / "data" / "raw" / "more.csv").write_text(text)
     project.run("dvc", "add", "data/raw/more.csv")
     project.commit(text)
@@ -121,7 +93,7 @@ def set_locally(project: Project, **settings: str) -> None:
         project.run("dvc", "remote", "modify", "--local", "storage", name, value)
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_s3_keeps_versions_until_they_are_collected(with_s3):
     port = free_port()
     moto = str(Path(sys.executable).with_name("moto_server"))
@@ -143,7 +115,7 @@ def test_s3_keeps_versions_until_they_are_collected(with_s3):
     assert with_s3.run("git", "status", "--porcelain").stdout == ""
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_ssh_keeps_versions(with_s3, tmp_path):
     sshd = find_program("sshd", "openssh-server")
     project = other_remote(with_s3, tmp_path, "ssh")
@@ -177,7 +149,7 @@ def other_remote(with_s3: Project, folder: Path, answer: str) -> Project:
     return project
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @pytest.mark.parametrize("answer", REMOTES)
 def test_dvc_reads_the_remote_of_each_answer_and_has_its_driver(with_s3, tmp_path, answer):
     project = other_remote(with_s3, tmp_path, answer)

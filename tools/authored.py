@@ -10,6 +10,7 @@ from cookiecutter.main import cookiecutter
 
 TEMPLATE = Path(__file__).resolve().parents[1]
 TREE = "{{cookiecutter.project_slug}}"
+LIBRARY, VENDORED = "library/stagebook", "vendor/stagebook"  # the tree has a link to the former
 QUESTIONS = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))
 # Names and texts that occur nowhere else, so that one that is left is found.
 VARIABLES = {
@@ -24,9 +25,9 @@ ANSWERS = {name: default[0] for name, default in QUESTIONS.items() if isinstance
     "author_name": "Authored Team",
     "author_email": "authored@example.com",
 }
-WRITTEN_BY_PIPELINE = {
-    "flights": ("dvc.lock", "data/baseline.json", "docs/data/*"),
-    "own": ("dvc.lock", "data/baseline.json", "docs/data/*", "data/schema.yaml"),
+WRITTEN_BY_TOOLS = {
+    "flights": ("dvc.lock", "data/baseline.json", "docs/data/*", "vendor/stagebook.sha256"),
+    "own": ("dvc.lock", "data/baseline.json", "docs/data/*", "vendor/stagebook.sha256", "data/schema.yaml"),
 }
 
 
@@ -69,5 +70,5 @@ def list_baked(project: Path) -> set[str]:
 def list_names(project: Path, *words: str) -> set[str]:
     """Return the files that git lists, but for those that the pipeline writes."""
     names = set(run_git(project, *words, "-z").decode().split("\0")) - {""}
-    written = WRITTEN_BY_PIPELINE[project.parent.name]
+    written = WRITTEN_BY_TOOLS[project.parent.name]
     return {name for name in names if not any(fnmatch(name, pattern) for pattern in written)}

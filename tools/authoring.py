@@ -10,12 +10,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from authored import ANSWERS, TEMPLATE, TREE, bake, find_edits, list_files, mark_as_baked, run_git
+from authored import ANSWERS, LIBRARY, TEMPLATE, TREE, bake, find_edits, list_files, mark_as_baked, run_git
 from cookiecutter.exceptions import CookiecutterException
 from jinja2 import TemplateError
 from merging import find_problems, find_source, merge_edit
 
 TABLE = "size,kind,authored_target\n" + "".join(f"{n % 89},{'abc'[n % 3]},{n * 7 % 89 > n % 50}\n" for n in range(400))
+NOT_COMPARED = {".cruft.json", "vendor/stagebook.sha256"}  # written by the hook
 
 
 def main() -> None:
@@ -78,8 +79,9 @@ def unbake(project: Path, answers: dict[str, str], option: str) -> None:
 def prove(project: Path, answers: dict[str, str], changes: dict[str, bytes | None], folder: Path) -> list[str]:
     """Bake the changed template; return how the outcome differs from the edited project."""
     copy = folder / "template"
-    for part in ("hooks", TREE):
-        shutil.copytree(TEMPLATE / part, copy / part)
+    generated = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    for part in ("hooks", LIBRARY, TREE):
+        shutil.copytree(TEMPLATE / part, copy / part, symlinks=True, ignore=generated)
     shutil.copy(TEMPLATE / "cookiecutter.json", copy)
     write_changes(copy, changes)
     try:
@@ -87,7 +89,7 @@ def prove(project: Path, answers: dict[str, str], changes: dict[str, bytes | Non
     except (CookiecutterException, TemplateError) as error:
         return [f"the template could not be baked any more: {error!r}"]
     names = {path.relative_to(baked).as_posix() for path in baked.rglob("*") if path.is_file()} | list_files(project)
-    differ = [name for name in sorted(names - {".cruft.json"}) if read(baked / name) != read(project / name)]
+    differ = [name for name in sorted(names - NOT_COMPARED) if read(baked / name) != read(project / name)]
     return [f"{name}: the template would not give this. Has it changed since `make bake`?" for name in differ]
 
 

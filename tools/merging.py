@@ -6,24 +6,37 @@ import tempfile
 from fnmatch import fnmatch
 from pathlib import Path
 
-from authored import ANSWERS, QUESTIONS, TEMPLATE, TREE, VARIABLES, list_baked, run_git
+from authored import ANSWERS, LIBRARY, QUESTIONS, TEMPLATE, TREE, VARIABLES, VENDORED, list_baked, run_git
 
 
 def find_source(project: Path, name: str, answers: dict[str, str], option: str) -> str:
     """Return where in the template a file comes from, or is to go; an option's file wins over the common one."""
+    if name.startswith(f"{VENDORED}/"):
+        return LIBRARY + name.removeprefix(VENDORED)
     tree = TEMPLATE / TREE
     inside = name.replace("authored_project", "{{cookiecutter.package_name}}")
-    options = [f"options/{question.name}/{answers[question.name]}" for question in (tree / "options").iterdir()]
-    found = [place for folder in options if (tree / (place := f"{folder}/{inside}")).is_file()]
+    found = [place for folder in find_options(answers) if (tree / (place := f"{folder}/{inside}")).is_file()]
     new = f"options/{option}/{inside}" if option and name not in list_baked(project) else inside
     return f"{TREE}/{[*found, new][0]}"
+
+
+def find_options(answers: dict[str, str]) -> list[str]:
+    """Return the folders that the hook laid over the project, the last one first: `ci+governance/github+full` is of both."""
+    tree, chosen = TEMPLATE / TREE, []
+    for questions in (tree / "options").iterdir():
+        answer = "+".join(answers[question] for question in questions.name.split("+"))
+        if (questions / answer).is_dir():
+            chosen.append(f"options/{questions.name}/{answer}")
+    return sorted(chosen, key=lambda folder: -folder.count("+"))
 
 
 def merge_edit(project: Path, name: str, source: str) -> bytes:
     """Return the source with the edit of a file in it, conflicts marked."""
     edited, there = (project / name).read_bytes(), TEMPLATE / source
     patterns = QUESTIONS["_copy_without_render"]
-    if any(fnmatch(source.removeprefix(f"{TREE}/"), pattern) for pattern in patterns):
+    if source.startswith(f"{LIBRARY}/") or any(
+        fnmatch(source.removeprefix(f"{TREE}/"), pattern) for pattern in patterns
+    ):
         return edited
     if not there.is_file() or name not in list_baked(project):
         return use_variables(edited)

@@ -1,4 +1,4 @@
-"""How Sphinx makes the site of `make docs`: see www.sphinx-doc.org. The pages are laid out by pipeline/site."""
+"""How Sphinx makes the site of `make docs`: see www.sphinx-doc.org. The library lays out the pages."""
 
 extensions = ["myst_nb"]
 nb_execution_mode = "off"  # the pipeline executes notebooks; what came out is in reports/

@@ -3,9 +3,8 @@
 from pathlib import Path
 
 import pytest
-
-from {{ cookiecutter.package_name }}.datasets.task import read_task
-from {{ cookiecutter.package_name }}.models.package import load_model
+from stagebook.model.package import load_model
+from stagebook.model.task import read_task
 
 
 @pytest.fixture(scope="session")

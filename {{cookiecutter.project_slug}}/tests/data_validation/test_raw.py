@@ -4,11 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-
-from {{ cookiecutter.package_name }}.datasets.schema import read_schema
-from {{ cookiecutter.package_name }}.datasets.tables import read_table
-from {{ cookiecutter.package_name }}.datasets.validate import check_table, judge_table
-from {{ cookiecutter.package_name }}.pipeline.parameters import step_parameters
+from stagebook.data.schema import read_schema
+from stagebook.data.tables import read_table
+from stagebook.data.validate import check_table, judge_table
+from stagebook.step.parameters import step_parameters
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = read_schema(ROOT / "data/schema.yaml") if (ROOT / "data/schema.yaml").is_file() else {}

@@ -1,13 +1,12 @@
-"""The trained candidate behaves, whatever its task. Skipped until the pipeline (or `dvc pull`) has brought it."""
+"""The trained candidate behaves, for every kind of task. Skipped until the pipeline (or `dvc pull`) has brought it."""
 
 import json
 
 import numpy as np
 import pandas as pd
 import pytest
-
-from {{ cookiecutter.package_name }}.datasets.task import read_task, split_columns
-from {{ cookiecutter.package_name }}.models.evaluate import PRIMARY
+from stagebook.evaluate.metrics import PRIMARY
+from stagebook.model.task import read_task, split_columns
 
 
 @pytest.fixture(scope="module")

@@ -1,17 +1,15 @@
-"""The checks of the label across midnight and time zones, and the rules that label diverted flights."""
+"""The checks of the label across midnight and time zones."""
 
 import pandas as pd
 import pytest
+from stagebook.project.errors import DataError
 
 from {{ cookiecutter.package_name }}.datasets.arrivals import (
     arrival_time,
     check_doubts,
     find_doubtful_labels,
-    labelling_functions,
     minutes_after_plan,
 )
-from {{ cookiecutter.package_name }}.datasets.labels import apply_labelling_functions
-from {{ cookiecutter.package_name }}.datasets.tables import DataError
 
 AIRPORTS = pd.DataFrame(
     {"faa": ["LAX", "PHX", "BOS"], "tzone": [f"America/{zone}" for zone in ("Los_Angeles", "Phoenix", "New_York")]}
@@ -51,14 +49,3 @@ def test_labels_that_do_not_fit_are_found_and_stop_the_step():
     assert check_doubts(doubts, 0.25)["clock"]["doubtful"] == 1
     with pytest.raises(DataError, match=r"1 of 5 labels are doubtful: arr_delay is more than 5 .* \(first in row 2\)"):
         check_doubts(doubts, 0.1)
-
-
-def test_rules_vote_on_diverted_flights():
-    diverted = flights(
-        {"arr_delay": None}, {"arr_delay": None, "arr_time": None, "dep_delay": 70.0}, {"dep_delay": -2.0}
-    )
-    votes = apply_labelling_functions(diverted, labelling_functions(15))
-    assert votes["arrival clock"].tolist() == [1, -1, 1]
-    assert votes["left 60 minutes late"].tolist() == [-1, 1, -1]
-    assert votes["left early or on time"].tolist() == [-1, -1, 0]
-    assert votes["was diverted"].tolist() == [1, 1, -1]

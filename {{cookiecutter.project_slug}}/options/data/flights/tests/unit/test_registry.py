@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from stagebook.features.store import compute_history
 
 from {{ cookiecutter.package_name }}.features.registry import VIEWS, arrival_time, departure_time
-from {{ cookiecutter.package_name }}.features.store import compute_history
 
 AIRPORTS = pd.DataFrame({"faa": ["LAX", "BOS"], "tzone": ["America/Los_Angeles", "America/New_York"]})
 

@@ -4,9 +4,8 @@ import json
 from itertools import pairwise
 
 import pytest
-
-from {{ cookiecutter.package_name }}.datasets.schema import read_schema
-from {{ cookiecutter.package_name }}.datasets.tables import read_table
+from stagebook.data.schema import read_schema
+from stagebook.data.tables import read_table
 
 SPLITS = ("train", "validation", "holdout")
 

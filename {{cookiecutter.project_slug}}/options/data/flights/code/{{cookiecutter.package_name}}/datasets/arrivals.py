@@ -1,16 +1,13 @@
-"""When flights arrived: checks of the label `arr_delay`, and rules that label diverted flights, which have none."""
+"""When flights arrived: checks of the label `arr_delay`."""
 
 import pandas as pd
-
-from .labels import vote
-from .tables import DataError
+from stagebook.project.errors import DataError
 
 __all__ = [
     "DOUBTS",
     "arrival_time",
     "check_doubts",
     "find_doubtful_labels",
-    "labelling_functions",
     "minutes_after_plan",
 ]
 
@@ -80,19 +77,3 @@ def check_doubts(doubts: pd.DataFrame, max_share: float) -> dict[str, dict]:
                 f"{doubtful[doubtful.fillna(False)].index[0]}). `clean.max_doubtful_labels` in params.yaml allows {max_share:.2%}; ask the source."
             )
     return report
-
-
-def labelling_functions(late_after_minutes: int) -> dict:
-    """Return the rules that vote whether a flight was late, by name. All look at what is known only afterwards."""
-
-    def arrival_clock(flights: pd.DataFrame) -> pd.Series:
-        """What the clock at the destination said, if the flight got there."""
-        after = minutes_after_plan(flights)
-        return vote(after >= late_after_minutes, 1).mask(after < late_after_minutes, 0)
-
-    return {
-        "arrival clock": arrival_clock,
-        "left 60 minutes late": lambda flights: vote(flights["dep_delay"] >= 60, 1),
-        "left early or on time": lambda flights: vote(flights["dep_delay"] <= 0, 0),
-        "was diverted": lambda flights: vote(flights["dep_time"].notna() & flights["arr_delay"].isna(), 1),
-    }

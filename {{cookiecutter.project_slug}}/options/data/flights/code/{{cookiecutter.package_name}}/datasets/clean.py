@@ -7,8 +7,7 @@ __all__ = ['KNOWN_AFTERWARDS', 'WEATHER', 'separate_unlabelled', 'check_no_leaka
 
 # %% ../../../notebooks/30_clean.ipynb #imports
 import pandas as pd
-
-from .tables import DataError
+from stagebook.project.errors import DataError
 
 # %% ../../../notebooks/30_clean.ipynb #separate-unlabelled
 def separate_unlabelled(flights: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -28,9 +27,9 @@ def check_no_leakage(columns: list[str], where: str) -> None:
         raise DataError(f"{where}: {', '.join(leaking)} is known only after departure; no model may use it.")
 
 
-def attach_label(flights: pd.DataFrame, late: pd.Series, weak: bool) -> pd.DataFrame:
-    """Return `flights` with `late` (1 or 0) in place of all that is known only afterwards; `weak` if by rules."""
-    return flights.drop(columns=list(KNOWN_AFTERWARDS)).assign(late=late.astype("int8"), weak_label=weak)
+def attach_label(flights: pd.DataFrame, late: pd.Series) -> pd.DataFrame:
+    """Return `flights` with `late` (1 or 0) in place of all that is known only afterwards."""
+    return flights.drop(columns=list(KNOWN_AFTERWARDS)).assign(late=late.astype("int8"))
 
 # %% ../../../notebooks/30_clean.ipynb #join-tables
 WEATHER = ["temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib"]

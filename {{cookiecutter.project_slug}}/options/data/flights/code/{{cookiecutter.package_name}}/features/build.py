@@ -8,9 +8,9 @@ __all__ = ['LABEL', 'NO_FEATURES', 'minutes_since_midnight', 'count_departures',
 
 # %% ../../../notebooks/40_features.ipynb #imports
 import pandas as pd
+from stagebook.project.errors import DataError
 
 from ..datasets.clean import check_no_leakage
-from ..datasets.tables import DataError
 
 # %% ../../../notebooks/40_features.ipynb #minutes-since-midnight
 def minutes_since_midnight(hhmm: pd.Series) -> pd.Series:
@@ -32,7 +32,7 @@ def asked_at(flights: pd.DataFrame, minutes_before: int) -> pd.Series:
 
 # %% ../../../notebooks/40_features.ipynb #build-features
 LABEL = "late"
-NO_FEATURES = (LABEL, "weak_label", "split", "date", "flight", "asked_at")
+NO_FEATURES = (LABEL, "split", "date", "flight", "asked_at")
 
 
 def build_features(flights: pd.DataFrame) -> pd.DataFrame:

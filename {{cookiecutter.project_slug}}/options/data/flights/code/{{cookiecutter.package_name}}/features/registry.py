@@ -4,8 +4,7 @@ from datetime import timedelta
 
 import numpy as np
 import pandas as pd
-
-from .store import Feature, FeatureView
+from stagebook.features.store import Feature, FeatureView
 
 __all__ = ["VIEWS", "arrival_time", "departure_time"]
 

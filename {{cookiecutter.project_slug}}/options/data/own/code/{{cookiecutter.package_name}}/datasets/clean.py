@@ -8,10 +8,9 @@ __all__ = ['drop_rows', 'drop_columns', 'split_rows', 'check_split']
 # %% ../../../notebooks/30_clean.ipynb #imports
 import numpy as np
 import pandas as pd
-
-from .privacy import drop_expired, mask_columns
-from .schema import Table
-from .tables import DataError
+from stagebook.data.privacy import drop_expired, mask_columns
+from stagebook.data.schema import Table
+from stagebook.project.errors import DataError
 
 # %% ../../../notebooks/30_clean.ipynb #drop-rows
 def drop_rows(frame: pd.DataFrame, table: Table) -> tuple[pd.DataFrame, dict[str, int]]:

@@ -7,8 +7,7 @@ __all__ = ['check_columns']
 
 # %% ../../../notebooks/10_ingest.ipynb #imports
 import pandas as pd
-
-from .tables import DataError
+from stagebook.project.errors import DataError
 
 # %% ../../../notebooks/10_ingest.ipynb #check-columns
 def check_columns(frame: pd.DataFrame, path: str) -> None:

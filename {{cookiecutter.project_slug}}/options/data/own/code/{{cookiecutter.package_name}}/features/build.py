@@ -8,8 +8,7 @@ __all__ = ['add_domain_features', 'to_features', 'date_parts', 'to_float32', 'no
 # %% ../../../notebooks/40_features.ipynb #imports
 import numpy as np
 import pandas as pd
-
-from ..datasets.tables import DataError
+from stagebook.project.errors import DataError
 
 # %% ../../../notebooks/40_features.ipynb #add-domain-features
 def add_domain_features(frame: pd.DataFrame) -> pd.DataFrame:

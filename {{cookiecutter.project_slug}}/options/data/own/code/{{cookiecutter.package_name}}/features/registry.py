@@ -1,6 +1,6 @@
-"""The feature views of this project: none yet. docs/feature_store.md shows how to write one."""
+"""The feature views of this project: none yet. vendor/stagebook/docs/feature_store.md shows how to write one."""
 
-from .store import FeatureView
+from stagebook.features.store import FeatureView
 
 __all__ = ["VIEWS"]
 

@@ -1,0 +1,42 @@
+"""The verdict of the gate on the terminal, for `stagebook gate` and CI."""
+
+import json
+from pathlib import Path
+
+from ..gate.requirements import FILE
+from .facts import find_model, hash_file
+from .write import is_stale
+
+__all__ = ["CARD", "print_verdict"]
+
+REPORT = "reports/registration.json"
+CARD = "reports/card/model_card.md"
+
+
+def print_verdict(root: Path) -> int:
+    """Print each point of the last verdict; return 0 if the model passed all and its card is up to date, else 1."""
+    try:
+        decision = json.loads((root / REPORT).read_text(encoding="utf-8"))
+        points, left = decision["points"], list(decision["refused"])
+    except (OSError, ValueError, KeyError, TypeError):
+        print(f"REFUSED: {REPORT} is missing or says no points; no verdict, no promotion. `make pipeline` writes it.")
+        return 1
+    width = max((len(point["gate"]) for point in points), default=0)
+    for point in points:
+        print(f"{'passed ' if point['passed'] else 'REFUSED'}  {point['gate']:{width}}  {point['said']}")
+    left += [point["said"] for point in points if not point["passed"] and point["said"] not in left]
+    left += [f"{CARD}: {stale}; `dvc repro register` writes it again" for stale in _find_stale(root)]
+    left += [] if points else [f"{REPORT} has no points"]
+    for sentence in left:
+        if sentence not in [point["said"] for point in points]:
+            print(f"REFUSED  {sentence}")
+    print(f"{decision.get('model')} version {decision.get('version')}: {'refused' if left else 'passed the gate'}")
+    return 1 if left else 0
+
+
+def _find_stale(root: Path) -> list[str]:
+    card, model = root / CARD, find_model(root)
+    if not card.is_file() or model is None:
+        return ["card or model is missing"]
+    stale = is_stale(card.read_text(encoding="utf-8"), hash_file(model), hash_file(root / FILE))
+    return [stale] if stale else []

@@ -1,0 +1,95 @@
+"""Commands for the upkeep of a project."""
+
+import sys
+
+from ..project.root import find_root
+from .command import argument, command
+
+GROUP = "Project"
+CHECKS = ("files", "lint", "names", "notebooks", "wiring", "catalog", "library")
+
+
+@command(
+    GROUP,
+    argument("checks", nargs="*", metavar="CHECK", help=f"one or more of {', '.join(CHECKS)} (all of them)"),
+    argument("--staged", action="store_true", help="`files` looks only at what the next commit changes"),
+)
+def check(checks: list[str], staged: bool) -> int:
+    """Check the project; changes nothing. Exit code 1 if something is wrong.
+
+    files      nothing in git that must not be there: data, secrets, large files
+    lint       ruff, in notebooks, tests and the modules that no notebook exports
+    names      the package's name hides no installed package
+    notebooks  notebooks are clean, modules are what they export
+    wiring     dvc.yaml and params.yaml fit the notebooks: imports, data, parameters
+    catalog    docs/data is up to date
+    library    reports (as a note) where vendor/stagebook was edited
+    """
+    if unknown := set(checks) - set(CHECKS):
+        print(f"ERROR: there is no check {min(unknown)!r}; there is {', '.join(CHECKS)}.", file=sys.stderr)
+        return 2
+    from ..scaffold.checks import run_checks
+
+    return run_checks(find_root(), checks or list(CHECKS), staged)
+
+
+@command(GROUP)
+def fix() -> None:
+    """Repair what `check` complains of: format, clear outputs, export modules, write docs/data."""
+    from ..scaffold.checks import repair
+
+    repair(find_root())
+
+
+@command(GROUP)
+def setup() -> None:
+    """Prepare git for the project: repository, hooks, merge driver for notebooks (`make setup` calls it)."""
+    from ..scaffold.checks import check_names
+    from ..scaffold.environment import prepare_git
+
+    prepare_git(find_root())
+    check_names(find_root())
+
+
+@command(
+    GROUP,
+    argument("name", help="as in dvc.yaml; also the name of its module"),
+    argument("--after", default="", help="the step before it; the last one before `train` if not given"),
+)
+def step(name: str, after: str) -> None:
+    """Add a step that runs at once: notebook, stage, parameters and a test."""
+    from ..scaffold.new_step.write import add_step
+
+    print(add_step(find_root(), name, after))
+
+
+@command(GROUP)
+def site() -> None:
+    """Make the documentation site build/site/index.html (`make docs` installs what it needs)."""
+    from ..pages.site.build import build_site
+
+    print(build_site(find_root()))
+
+
+@command(GROUP, argument("--to", default="", help="tag, branch or commit of the template (default: the newest state)"))
+def update(to: str) -> int:
+    """Merge the template's newer version into the working copy."""
+    from ..scaffold.update import update_project
+
+    return update_project(find_root(), to)
+
+
+@command(GROUP)
+def constraints() -> None:
+    """Resolve the pinned versions in environments/ again."""
+    from ..scaffold.environment import resolve_constraints
+
+    resolve_constraints(find_root())
+
+
+@command(GROUP)
+def wheel() -> None:
+    """Build the wheels of the package and of the library into dist/."""
+    from ..scaffold.environment import build_wheels
+
+    build_wheels(find_root())

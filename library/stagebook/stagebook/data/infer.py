@@ -1,0 +1,127 @@
+"""Find out what each column is and what a model may see of it, and write that down for you to correct."""
+
+import re
+from dataclasses import replace
+
+import pandas as pd
+
+from ..project.errors import DataError
+from .conform import convert_column
+from .leakage import find_leaks
+from .parsing import numbers
+from .parsing.dates import parse_dates
+from .pii import find_pii
+from .schema import Column, Table
+from .target import find_task
+
+__all__ = ["ID_NAME", "check_columns", "find_roles", "find_useless", "infer_table", "infer_type", "is_identifier"]
+
+
+def infer_type(values: pd.Series, is_target: bool = False) -> tuple[str, list[str]]:
+    """Return the type of a column, as data/schema.yaml names it, and the words in it that stand for a missing value."""
+    for type_, is_type in (
+        ("boolean", pd.api.types.is_bool_dtype),
+        ("integer", pd.api.types.is_integer_dtype),
+        ("number", pd.api.types.is_numeric_dtype),
+        ("date", pd.api.types.is_datetime64_any_dtype),
+    ):
+        if is_type(values):
+            return type_, []
+    known = numbers.drop_placeholders(values).dropna()
+    for type_, parse in (("number", numbers.parse_numbers), ("boolean", numbers.parse_booleans), ("date", parse_dates)):
+        if known.empty or (type_ == "number" and numbers.looks_like_code(known)):
+            continue
+        parsed = parse(known)
+        unfit = known[parsed.isna()].unique()
+        share, few_words = parsed.notna().mean(), len(unfit) <= 2 and parsed.nunique() > 20
+        if (share >= 0.95 and len(unfit) <= 10) or (share >= 0.5 and few_words):
+            whole = type_ == "number" and (parsed.dropna() % 1 == 0).all() and parsed.abs().max() < 2**53
+            named = is_target and type_ == "boolean"  # classes keep their names
+            return ("category" if named else "integer" if whole else type_), [] if named else sorted(unfit)
+    words = known.head(10_000).str.split().str.len().mean()
+    return ("text" if words >= 3 and known.nunique() > 0.5 * len(known) else "category"), []
+
+
+def find_useless(frame: pd.DataFrame, types: dict[str, str]) -> dict[str, tuple[str, str]]:
+    """Return role and reason of each column that a model can learn nothing from."""
+    found, seen = {}, {}
+    for name in frame.columns:
+        values = frame[name].dropna()
+        fingerprint = (types[name], int(pd.util.hash_pandas_object(frame[name], index=False).sum()))
+        if values.empty:
+            found[name] = "ignored", "it has no values"
+        elif values.nunique() == 1 and len(values) == len(frame):
+            always = f"{values.iloc[0]:g}" if isinstance(values.iloc[0], float) else str(values.iloc[0])
+            found[name] = "ignored", f"it is always {always[:40]!r}"
+        elif is_identifier(name, values, types[name]):
+            found[name] = "identifier", "each row has its own value"
+        elif (twin := seen.setdefault(fingerprint, name)) != name and frame[twin].equals(frame[name]):
+            found[name] = "ignored", f"it is the same as {twin!r}"
+    return found
+
+
+ID_NAME = re.compile(
+    r"(^|[\W_])(id|ids|uuid|guid|key|index|idx|row|rownum|nr|no|num|number|code|unnamed)([\W_]|\d|$)|(Id|ID|Key)$",
+    re.IGNORECASE,
+)
+
+
+def is_identifier(name: str, values: pd.Series, type_: str) -> bool:
+    """Tell whether a column only names its row: values are unique, and are codes, numbered, or called an id."""
+    if type_ not in ("integer", "category", "text") or values.nunique() < 0.99 * len(values) or len(values) < 10:
+        return False
+    if type_ == "integer":
+        numbered = values.min() in (0, 1) and values.max() - values.min() + 1 == len(values)
+        return bool(numbered or ID_NAME.search(name))
+    return bool(values.astype("str").head(1000).str.split().str.len().mean() < 2 or ID_NAME.search(name))
+
+
+def infer_table(raw: pd.DataFrame, target: str, time_column: str = "") -> Table:
+    """Return the table's schema: a type and a role for each column, with the reason where it is not a plain feature.
+
+    Parameters
+    ----------
+    raw : DataFrame of shape (n_rows, n_columns)
+        As ingested; numbers and dates may be text.
+
+    Raises
+    ------
+    DataError
+        A named column is not there, the time column has no dates, or the target cannot be predicted.
+    """
+    check_columns(raw, target, time_column)
+    types = {name: infer_type(raw[name], name == target) for name in raw.columns}
+    columns = {name: Column(name, type_, missing_values=words) for name, (type_, words) in types.items()}
+    frame = raw.assign(**{name: convert_column(raw[name], column) for name, column in columns.items()})
+    roles = find_roles(frame, columns, target, time_column)
+    pii = find_pii(frame.drop(columns=[target, time_column], errors="ignore"))
+    for name, column in columns.items():
+        role, why = roles.get(name, ("feature", ""))
+        why = why or (f"personal: {pii[name]}" if name in pii else "")
+        columns[name] = replace(column, role=role, why=why, pii=name in pii)
+    return Table("table", columns, description="One row per example", owner="data engineering")
+
+
+def check_columns(raw: pd.DataFrame, target: str, time_column: str) -> None:
+    """Raise DataError if a column that params.yaml names is not there."""
+    for parameter, name in (("target", target), ("time_column", time_column)):
+        if name not in raw.columns and (name or parameter == "target"):
+            have = ", ".join(map(repr, raw.columns[:50]))
+            raise DataError(f"`schema.{parameter}` in params.yaml: there is no column {name!r}; there is {have}.")
+
+
+def find_roles(frame: pd.DataFrame, columns: dict[str, Column], target: str, time_column: str) -> dict:
+    """Return (role, reason) of each column that is not a plain feature. Suspects stay if nothing else would be left."""
+    if time_column and columns[time_column].type != "date":
+        example = frame[time_column].dropna().head(1).tolist()
+        raise DataError(f"`schema.time_column` in params.yaml: {time_column!r} has no dates but values like {example}.")
+    task = find_task(frame[target], where=f"data/raw/table.parquet, column {target!r}")
+    roles = {target: ("target", f"`schema.target` in params.yaml; {task}")}
+    if time_column:
+        roles[time_column] = ("time", "`schema.time_column` in params.yaml")
+    rest = frame.drop(columns=list(roles))
+    roles |= find_useless(rest, {name: columns[name].type for name in rest})
+    rest = rest.drop(columns=[name for name in roles if name in rest])
+    leaks = find_leaks(rest, frame[target], task)
+    role = "ignored" if set(leaks) != set(rest.columns) else "feature"
+    return roles | {name: (role, reason) for name, reason in leaks.items()}

@@ -1,0 +1,1 @@
+"""Read a table from a file, an address or a database."""

@@ -1,0 +1,119 @@
+"""Bring a source to this machine as a file, wherever it is, without writing a password down."""
+
+import os
+import re
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+import fsspec
+import requests
+from urllib3.exceptions import HTTPError
+
+from ...project.errors import DataError
+
+__all__ = ["check_no_password", "fetch_file", "hide_secrets", "is_database", "url_scheme"]
+
+SECRET = re.compile(r"passw|pwd|secret|token|sig(nature)?$|api_?key|access_?key|credential", re.IGNORECASE)
+DRIVERS = {  # what opens an address, where it does not come with the project
+    **dict.fromkeys(("s3", "s3a"), "dvc[s3]"),
+    **dict.fromkeys(("gs", "gcs"), "dvc[gs]"),
+    **dict.fromkeys(("az", "abfs", "adl"), "dvc[azure]"),
+    **dict.fromkeys(("sftp", "ssh"), "paramiko"),
+}
+# User, colon, anything, @: what stands before the colon is no host, for no port follows.
+LOGIN = re.compile(r"://([^/?#:@\[\s]*):(?![0-9]+(?:[/?#]|$))\S*@")
+SECONDS = 10, 120  # to connect, and between two answers
+
+
+def url_scheme(path: str) -> str:
+    """Return what stands before `://`, in lower case; "" for a path on this machine."""
+    found = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", path)
+    return found[1].lower() if found else ""
+
+
+def is_database(path: str) -> bool:
+    """Tell a SQLAlchemy URL from the address of a file."""
+    return url_scheme(path) not in {"", "http", "https", *fsspec.available_protocols()}
+
+
+def hide_secrets(text: str) -> str:
+    """Return `text` with `***` for the password in an address, and for the value of a query such as `token=`."""
+    text = LOGIN.sub(r"://\1:***@", text)
+    return re.sub(
+        r"([?&][^=&#\s]+=)([^&#\s]*)",
+        lambda found: found[1] + ("***" if SECRET.search(found[1][1:-1]) else found[2]),
+        text,
+    )
+
+
+def check_no_password(path: str, variable: str) -> None:
+    """Refuse an address with a password in it: params.yaml is in git. `variable` is where it belongs."""
+    in_query = is_database(path) and re.search(r"[?&][^=&]*(passw|pwd)[^=&]*=", path, re.IGNORECASE)
+    if in_query or LOGIN.search(path):
+        raise DataError(
+            "there is a password in this address, which would go to git and to reports. Take it out, leave the user's "
+            f"name, and set the environment variable {variable} to it. If it was committed, change it."
+        )
+
+
+def fetch_file(path: str, base: Path, folder: Path) -> Path:
+    """Return the file at `path` (below `base` if it is relative), or a copy in `folder` of what is at an address."""
+    scheme = url_scheme(path)
+    if not scheme:
+        return check_file(path, base)
+    check_no_password(path, "HTTP_PASSWORD")
+    target = folder / (PurePosixPath(unquote(urlsplit(path).path)).name or "download")
+    if scheme in ("http", "https"):
+        download_file(path, target)
+    else:
+        copy_file(path, target)
+    return target
+
+
+def check_file(path: str, base: Path) -> Path:
+    """Return the file at `path`; say what is wrong if it cannot be read."""
+    file = base / Path(path).expanduser()
+    if file.is_dir():
+        raise DataError("it is a folder. Name a file in it, in `ingest.path` of params.yaml.")
+    if not file.is_file():
+        raise DataError(f"there is no file {file.resolve()}. Correct `ingest.path` in params.yaml.")
+    if not os.access(file, os.R_OK):
+        raise DataError("you may not read it. Its owner can allow it: chmod +r.")
+    return file
+
+
+def download_file(url: str, target: Path) -> None:
+    """Copy what a web server gives to `target`. A user in the address logs in with the password in HTTP_PASSWORD."""
+    user = urlsplit(url).username
+    login = (unquote(user), os.environ.get("HTTP_PASSWORD", "")) if user else None
+    try:
+        address = re.sub(r"://[^/?#]*@", "://", url)
+        as_it_is = {"Accept-Encoding": "identity"}
+        with requests.get(address, auth=login, stream=True, timeout=SECONDS, headers=as_it_is) as answer:
+            if not answer.ok:
+                refused = " Are user and HTTP_PASSWORD right?" if answer.status_code in (401, 403) else ""
+                raise DataError(f"the server answers {answer.status_code} {answer.reason}.{refused}")
+            with target.open("wb") as file:
+                for chunk in answer.raw.stream(1 << 20, decode_content=False):  # unpack_file unpacks
+                    file.write(chunk)
+    except (requests.RequestException, HTTPError) as error:
+        raise DataError(f"it cannot be fetched ({type(error).__name__}). Is the address right?") from None
+
+
+def copy_file(url: str, target: Path) -> None:
+    """Copy a file from an object store or another machine to `target`."""
+    scheme = url_scheme(url)
+    try:
+        system, name = fsspec.core.url_to_fs(url)
+        system.get_file(name, str(target))
+    except ImportError as error:
+        driver = DRIVERS.get(scheme)
+        add = f'add "{driver}" to `dependencies` in pyproject.toml and run `make setup`' if driver else str(error)
+        raise DataError(f"nothing here can read {scheme}://; {add}.") from None
+    except FileNotFoundError:
+        raise DataError("it is missing. Correct `ingest.path` in params.yaml.") from None
+    except Exception as error:  # each store raises its own
+        why = hide_secrets(f"{type(error).__name__}: {error}")
+        raise DataError(f"it cannot be read ({why}). Are the address and your rights right?") from error
+    if not target.is_file():
+        raise DataError("it is a folder. Name a file in it, in `ingest.path` of params.yaml.")

@@ -1,0 +1,1 @@
+"""How far data has moved from its baseline."""

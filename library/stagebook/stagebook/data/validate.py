@@ -1,0 +1,81 @@
+"""Stop the pipeline before bad data reaches it, and say how the data has moved since the baseline."""
+
+import pandas as pd
+from pandera.errors import SchemaErrors
+
+from ..project.errors import DataError
+from .conform import convert_columns
+from .schema import Table, to_pandera
+from .skew.baseline import describe_baseline, take_batch
+from .skew.judge import find_skew
+
+__all__ = ["baseline_of", "check_join_shares", "check_table", "describe_failures", "join_shares", "judge_table"]
+
+
+def check_table(frame: pd.DataFrame, table: Table, path: str) -> pd.DataFrame:
+    """Return `frame` with the types of `table`; raise DataError naming `path`, columns and values."""
+    if frame.empty:
+        raise DataError(f"{path} has no rows.")
+    try:
+        return to_pandera(table).validate(convert_columns(frame.reset_index(drop=True), table), lazy=True)
+    except SchemaErrors as errors:
+        problems = describe_failures(errors.failure_cases)
+    more = f"\n  and {len(problems) - 5} more" if len(problems) > 5 else ""
+    raise DataError(f"{path} breaks data/schema.yaml:\n  " + "\n  ".join(problems[:5]) + more)
+
+
+def describe_failures(failures: pd.DataFrame) -> list[str]:
+    """Return one line per broken check: the column, how many values break it, and the first of them."""
+    lines = []
+    whole_table = {"column_in_dataframe": "is missing", "column_in_schema": "is not in data/schema.yaml"}
+    for (column, check), cases in failures.groupby(["column", "check"], sort=False, dropna=False):
+        first = cases.iloc[0]
+        if check in whole_table:
+            lines += [f"column {name!r} {whole_table[check]}" for name in cases["failure_case"]]
+        else:
+            value = repr(first["failure_case"]) if isinstance(first["failure_case"], str) else first["failure_case"]
+            row = "" if pd.isna(first["index"]) else f" in row {first['index']}"
+            lines.append(f"column {column!r}: {value}{row} breaks {check} ({len(cases)} such values)")
+    return lines
+
+
+def join_shares(tables: dict[str, pd.DataFrame], schema: dict[str, Table]) -> dict[str, float]:
+    """Return for each join of the schema the share of rows (of those with a key) that find a row in the other table."""
+    shares = {}
+    for name, table in schema.items():
+        for other, keys in table.joins.items():
+            known = tables[other][schema[other].key].drop_duplicates().set_axis(keys, axis=1)
+            wanted = tables[name][keys].dropna()
+            shares[other] = round(len(wanted.merge(known, on=keys)) / max(len(wanted), 1), 4)
+    return shares
+
+
+def check_join_shares(shares: dict[str, float], schema: dict[str, Table], min_join_share: float) -> None:
+    """Raise DataError if too few rows find their row in another table."""
+    joins = [(table.name, other, keys) for table in schema.values() for other, keys in table.joins.items()]
+    for name, other, keys in joins:
+        if shares[other] < min_join_share:
+            raise DataError(
+                f"data/raw/{other}.parquet: only {shares[other]:.1%} of the {name} find their row by {', '.join(keys)}; "
+                f"`validate.min_join_share` in params.yaml asks for {min_join_share:.0%}."
+            )
+
+
+def baseline_of(frame: pd.DataFrame, table: Table) -> dict:
+    """Return the statistics of a table that later data is held against."""
+    return describe_baseline(frame, **_statistics_of(table))
+
+
+def judge_table(frame: pd.DataFrame, table: Table, baseline: dict, limits: dict) -> list[dict]:
+    """Return what has moved by more than `limits` since the baseline, one entry per finding."""
+    settings = _statistics_of(table)
+    batch = take_batch(frame, baseline, settings["time"])
+    found = find_skew(batch, baseline, settings["kinds"], **limits)
+    return [{"table": table.name, **finding} for finding in found]
+
+
+def _statistics_of(table: Table) -> dict:
+    known = [column for column in table.columns.values() if column.role not in ("identifier", "ignored", "time")]
+    target, time = table.with_role("target"), table.with_role("time")
+    kinds = {column.name: column.kind for column in known}
+    return {"kinds": kinds, "target": target[0] if target else None, "time": time[0] if time else None}

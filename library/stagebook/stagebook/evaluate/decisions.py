@@ -1,0 +1,105 @@
+"""What decisions cost: the judgment of the AI canvas, from `costs` in docs/requirements.yaml."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from ..model.task import Task
+from ..project.errors import DataError
+from .costs import check_costs
+
+__all__ = ["cost_curve", "cost_matrix", "cost_per_row", "decide", "draw_cost_curve", "find_threshold", "say_value"]
+
+
+def cost_matrix(matrix: dict[str, dict[str, float]], task: Task) -> np.ndarray:
+    """Return what each decision costs, of shape (n_classes, n_classes): rows are actual classes, columns decisions.
+
+    Parameters
+    ----------
+    matrix : dict of dict
+        Actual class: decision: cost. What is left out costs nothing; if all is left out, each error costs 1.
+
+    Raises
+    ------
+    DataError
+        A class is unknown, or a right decision costs as much as a wrong one.
+    """
+    check_costs(matrix, task)
+    if not matrix:
+        return 1.0 - np.eye(len(task.classes))
+    costs = np.array([[matrix.get(actual, {}).get(said, 0.0) for said in task.classes] for actual in task.classes])
+    for code, name in enumerate(task.classes):
+        if (np.delete(costs[code], code) <= costs[code, code]).any():
+            raise DataError(
+                f"docs/requirements.yaml: costs.matrix.{name}: each wrong decision must cost more than the right one."
+            )
+    return costs
+
+
+def find_threshold(costs: np.ndarray) -> float:
+    """Return the probability above which acting on the second class costs less on average, for costs of shape (2, 2).
+
+    True where 30 % is really 30 %: C. Elkan, The Foundations of Cost-Sensitive Learning, IJCAI 2001.
+    """
+    false_alarm, missed = costs[0, 1] - costs[0, 0], costs[1, 0] - costs[1, 1]
+    return float(f"{false_alarm / (false_alarm + missed):.4g}")
+
+
+def decide(task: Task, prediction: np.ndarray, costs: np.ndarray) -> np.ndarray:
+    """Return the class to act on, by its number, of shape (n_rows,): the one that costs least on average."""
+    table = np.column_stack([1 - prediction, prediction]) if task.kind == "binary" else prediction
+    return (table @ costs).argmin(axis=1)
+
+
+def cost_per_row(task: Task, label: np.ndarray, prediction: np.ndarray, matrix: dict) -> float:
+    """Return what acting on `prediction` has cost on average.
+
+    Parameters
+    ----------
+    label : ndarray of shape (n_rows,)
+    prediction : ndarray of shape (n_rows,) or (n_rows, n_classes)
+    matrix : dict
+        `costs.matrix` of docs/requirements.yaml; for regression `too_high` and `too_low`, per unit of the target.
+    """
+    if task.kind == "regression":
+        check_costs(matrix, task)
+        off = prediction - label
+        lost = np.where(off > 0, off * matrix.get("too_high", 1.0), -off * matrix.get("too_low", 1.0))
+    else:
+        costs = cost_matrix(matrix, task)
+        lost = costs[label, decide(task, prediction, costs)]
+    return float(f"{lost.mean():.5g}")
+
+
+def say_value(task: Task, label: np.ndarray, predictions: dict[str, np.ndarray], costs: dict) -> dict:
+    """Return what acting on each model has cost per row, and above which probability a binary one acts."""
+    cost = {name: cost_per_row(task, label, said, costs["matrix"]) for name, said in predictions.items()}
+    about = {"currency": costs["currency"] or "errors", "per": costs["per"] or "row"}
+    if task.kind == "binary":
+        about["threshold"] = find_threshold(cost_matrix(costs["matrix"], task))
+    return about | {"cost": {"no model": cost.pop("trivial"), **cost}}
+
+
+def cost_curve(label: np.ndarray, predictions: dict[str, np.ndarray], costs: np.ndarray) -> pd.DataFrame:
+    """Return the average cost of each model of a binary task, for acting above 0, 0.01, ... 1."""
+    grid = np.linspace(0, 1, 101).round(2)
+    curves = {
+        name: [costs[label, (prediction >= threshold).astype(int)].mean() for threshold in grid]
+        for name, prediction in predictions.items()
+    }
+    return pd.DataFrame(curves, index=pd.Index(grid, name="threshold"))
+
+
+def draw_cost_curve(table: pd.DataFrame, threshold: float, unit: str) -> plt.Figure:
+    """Return what acting above each threshold has cost; the threshold that the costs ask for is marked."""
+    figure, axis = plt.subplots(figsize=(7, 4), layout="constrained")
+    for name, curve in table.items():
+        axis.plot(table.index, curve, label=name)
+    axis.axvline(threshold, color="grey", linestyle="--", label=f"threshold {threshold:.2f}")
+    cost = np.interp(threshold, table.index, table["candidate"])
+    title = (
+        f"Acting above {threshold:.2f} costs {cost:.3g} {unit}; never acting costs {table['candidate'].iloc[-1]:.3g}"
+    )
+    axis.set(title=title, xlabel="act above this probability", ylabel=unit)
+    axis.legend()
+    return figure

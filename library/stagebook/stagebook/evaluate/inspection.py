@@ -1,0 +1,73 @@
+"""Where it is weak, whom it treats differently, how it behaves and what it relies on: what one figure for all rows hides."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from ruamel.yaml import YAML, YAMLError
+
+from ..model.task import Task
+from ..project.errors import DataError
+from ..project.yaml_values import read_names
+
+__all__ = ["list_segments", "read_columns", "rounded", "sum_fairness", "sum_up"]
+
+
+def read_columns(path: str | Path, table: pd.DataFrame, task: Task) -> dict[str, list[str]]:
+    """Return the columns under `segments` and `sensitive`; DataError if one is not in the hold-out, or is the label."""
+    path = Path(path)
+    try:
+        content = YAML(typ="safe").load(path.read_text(encoding="utf-8")) or {}
+    except OSError as error:
+        raise DataError(f"{path} is missing. Git has it: `git checkout -- docs/{path.name}`.") from error
+    except (YAMLError, UnicodeError) as error:
+        raise DataError(f"{path} is not YAML: {error}") from error
+    wanted = {key: read_names(f"{path}: {key}", content.get(key)) for key in ("segments", "sensitive")}
+    there = [name for name in table if name != task.target]
+    for key, names in wanted.items():
+        if strange := [name for name in names if name not in there]:
+            raise DataError(f"{path}: {key} names {strange[0]!r}; the hold-out has {', '.join(there)}.")
+    return wanted
+
+
+def rounded(value):
+    """Return numbers with four digits, the same on every machine; what is not a number, as it is, NaN as None."""
+    if isinstance(value, float):
+        return float(f"{value:.4g}") if np.isfinite(value) else None
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def list_segments(table: pd.DataFrame) -> list[dict]:
+    """Return the table of `named_segments` as JSON has it."""
+    return [{name: rounded(value) for name, value in row.items()} for row in table.to_dict("records")]
+
+
+def sum_fairness(table: pd.DataFrame) -> dict:
+    """Return the figure with the largest difference of a table of `fairness_table`, and its groups."""
+    if table.empty:
+        return {"figure": None, "difference": None, "interval": None, "groups": {}}
+    most = table[table["figure"] == table["figure"].iloc[0]]
+    first = most.iloc[0]
+    interval = [rounded(first["low"]), rounded(first["high"])]
+    return {
+        "figure": first["figure"],
+        "difference": rounded(first["difference"]),
+        "interval": None if None in interval else interval,
+        "groups": {row.group.removeprefix("= "): rounded(row.value) for row in most.itertuples()},
+    }
+
+
+def sum_up(named, found, fairness: dict[str, pd.DataFrame], behaviour: list[dict], importance: pd.DataFrame) -> dict:
+    """Return what reports/inspection.json holds."""
+    failed = [test["name"] for test in behaviour if not test["passed"]]
+    groups = {column: sum_fairness(table) for column, table in fairness.items()}
+    differences = [each["difference"] for each in groups.values() if each["difference"] is not None]
+    return {
+        "segments": {"named": list_segments(named), "found": list_segments(found)},
+        "fairness": groups,
+        "behaviour": {"passed": len(behaviour) - len(failed), "failed": failed, "tests": behaviour},
+        "importance": {name: round(float(rise), 4) + 0.0 for name, rise in importance["rise"].items()},
+        "worst_segment_ratio": rounded(named["ratio"].max()) if len(named) else None,
+        "fairness_difference": max(differences, default=None),
+        "behaviour_failed": len(failed),
+    }

@@ -1,0 +1,1 @@
+"""Two commits or experiments side by side."""

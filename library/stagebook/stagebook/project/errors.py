@@ -1,0 +1,23 @@
+"""The errors that users see. The message says what is wrong, where, and what to do; no traceback is shown."""
+
+__all__ = ["DataError", "RegistryError", "StagebookError", "StepError", "StoreError"]
+
+
+class StagebookError(Exception):
+    """Something that the user can correct. All other exceptions are faults of the code."""
+
+
+class DataError(StagebookError, ValueError):
+    """Data or settings that a step cannot work with. The message names file, column and value."""
+
+
+class StepError(StagebookError):
+    """A step or command that cannot go on."""
+
+
+class RegistryError(StagebookError):
+    """A request to the model registry that cannot be fulfilled."""
+
+
+class StoreError(StagebookError):
+    """The online feature store cannot be used. The message never shows a password."""

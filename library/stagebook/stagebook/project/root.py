@@ -1,0 +1,51 @@
+"""Where the project is, what it is called, and how its commands end."""
+
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+from .errors import StagebookError, StepError
+
+__all__ = ["exit_code", "find_root", "local_folder", "project_home", "project_name"]
+
+
+def exit_code(command: Callable[[], int | None]) -> int:
+    """Run a command and return its exit code; turn what it raises into a message."""
+    try:
+        return command() or 0
+    except StagebookError as error:
+        print(f"ERROR: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Interrupted. `dvc repro` goes on from this step.", file=sys.stderr)
+        return 130
+
+
+def find_root(start: str | Path = ".") -> Path:
+    """Return the folder at or above `start` that holds dvc.yaml."""
+    start = Path(start).resolve()
+    for folder in (start, *start.parents):
+        if (folder / "dvc.yaml").is_file():
+            return folder
+    raise StepError(f"{start} is not inside a project: there is no dvc.yaml in it or above it.")
+
+
+def project_home(root: Path) -> Path:
+    """Return the project that owns `root`: `dvc exp run --temp` works in a copy below .dvc/tmp, thrown away later."""
+    for folder in root.parents:
+        if folder.name == ".dvc":
+            return folder.parent
+    return root
+
+
+def project_name(root: Path) -> str:
+    """Return the name that pyproject.toml gives the project."""
+    return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["name"]
+
+
+def local_folder(root: Path) -> Path:
+    """Return the folder for state of this machine (`.local/`), which git ignores; made if it is not there."""
+    folder = project_home(root) / ".local"
+    folder.mkdir(exist_ok=True)
+    return folder

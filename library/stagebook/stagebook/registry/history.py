@@ -1,0 +1,128 @@
+"""Who is champion, and who made it so: a log of promotions that is only ever added to. No lock."""
+
+import json
+import os
+import subprocess
+import uuid
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from getpass import getuser
+from itertools import pairwise
+
+import mlflow
+from mlflow.exceptions import MlflowException
+
+from ..project.errors import RegistryError
+from .versions import find_versions
+
+__all__ = ["Entry", "append", "find_rolled_back", "history", "replay"]
+
+
+# The log of a model is a second registered model, `<name>-promotions`: its versions are the entries, in order. MLflow gives
+# each a number of its own, however many write at once. An entry says on which other it was decided, and counts only if that
+# is the latest that counts: of two promoters at once the first one counts, the second must look again.
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One promotion or rollback.
+
+    Attributes
+    ----------
+    number, after : int
+        Its place in the log, and that of the entry it was decided on; 0 is before the first.
+    kind : str
+        promote or rollback.
+    version : int
+        The version that is champion from then on.
+    who, when, why : str
+        `when` is UTC, as in 2026-11-21T19:23:29Z.
+    figures : dict
+        What it was decided on; empty for a rollback.
+    ticket : str
+        By which the writer knows it again.
+    """
+
+    number: int
+    after: int
+    kind: str
+    version: int
+    who: str
+    when: str
+    why: str
+    figures: dict
+    ticket: str
+
+
+def history(name: str) -> list[Entry]:
+    """Return the entries that count, oldest first; the version of the last one is champion.
+
+    Raises
+    ------
+    RegistryError
+        Somebody deleted an entry: what came after it can no longer be told.
+    """
+    counting = []
+    for place, (number, version) in enumerate(find_versions(f"{name}-promotions").items(), 1):
+        if number != place:
+            raise RegistryError(
+                f"{name}-promotions: entry {place} was deleted. Restore MLflow's database from a backup; or delete the "
+                f"whole model {name}-promotions: a new log then begins with the version that has the alias champion."
+            )
+        if version.tags.get("after") == str(counting[-1].number if counting else 0):
+            counting.append(_read(number, version.tags))
+    return counting
+
+
+def _read(number: int, tags: dict[str, str]) -> Entry:
+    texts = {name: tags[name] for name in ("kind", "who", "when", "why", "ticket")}
+    return Entry(number, int(tags["after"]), version=int(tags["version"]), figures=json.loads(tags["figures"]), **texts)
+
+
+def replay(entries: list[Entry]) -> list[int]:
+    """Return the champion, last, and below it those that rollbacks lead to."""
+    stack = []
+    for entry in entries:
+        if entry.kind == "promote":
+            stack.append(entry.version)
+            continue
+        stack.pop()
+        while stack[-1] != entry.version:  # passed over: rolled back earlier, or deleted
+            stack.pop()
+    return stack
+
+
+def find_rolled_back(entries: list[Entry]) -> dict[int, str]:
+    """Return why each version that was rolled back was: the gate must let none of them through again."""
+    pairs = pairwise(entries)
+    return {before.version: entry.why for before, entry in pairs if entry.kind == "rollback"}
+
+
+def append(name: str, kind: str, version: int, why: str, after: int, figures: dict | None = None) -> bool:
+    """Add an entry; return False if it does not count, for others have added one since entry `after`.
+
+    Then nothing has changed: judge against the champion that there is now, or leave it.
+    """
+    client, ticket = mlflow.MlflowClient(), uuid.uuid4().hex
+    log, promoted = f"{name}-promotions", client.get_model_version(name, str(version))
+    tags = {"kind": kind, "version": version, "after": after, "who": find_name(), "why": why, "ticket": ticket}
+    tags |= {"when": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", "figures": json.dumps(figures or {})}
+    with suppress(MlflowException):  # it is there already, or the next call says what is wrong
+        client.create_registered_model(log, description=f"Who was champion of {name}, and why. Do not edit.")
+    model = promoted.source.removeprefix("models:/") if promoted.source.startswith("models:/m-") else None
+    lost = None
+    try:
+        client.create_model_version(log, promoted.source, promoted.run_id, tags, model_id=model)
+    except MlflowException as error:  # the others were faster, or only the answer was lost: the log knows
+        lost = error
+    entries = history(name)
+    if lost and (entries[-1].number if entries else 0) == after:
+        raise lost
+    return any(entry.ticket == ticket for entry in entries)
+
+
+def find_name() -> str:
+    """Return who is at work: the user of GitHub in its workflows, of git, or of this machine."""
+    git = subprocess.run(["git", "var", "GIT_AUTHOR_IDENT"], capture_output=True, text=True, check=False)
+    return os.environ.get("GITHUB_ACTOR") or git.stdout.partition(" <")[0] or getuser()

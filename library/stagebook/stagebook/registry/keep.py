@@ -1,0 +1,90 @@
+"""The champion as a folder for git and DVC, so that a machine without this registry knows the incumbent."""
+
+import json
+import shutil
+from pathlib import Path
+
+import mlflow
+from ruamel.yaml import YAML
+
+from ..project.errors import DataError, RegistryError
+from ..project.files import replace_folder
+from .history import append, history
+from .versions import find_versions
+
+__all__ = ["FOLDER", "keep_champion", "restore_champion"]
+
+FOLDER = Path("models", "champion")
+FACTS = "version.json"
+# What a later pipeline needs to know the package again, and not to judge it again on the same evidence.
+TAGS = ("package_md5", "model_md5", "model_bytes", "gate.decision", "gate.evidence")
+
+
+def keep_champion(name: str, folder: Path) -> bool:
+    """Write the champion's MLflow model to `folder`; return False if it is there already.
+
+    Raises
+    ------
+    RegistryError
+        There is no champion.
+    """
+    entries = history(name)
+    if not entries:
+        raise RegistryError(f"{name} has no champion: the gate has let no version through. See `stagebook gate`.")
+    champion = entries[-1]
+    version = find_versions(name)[champion.version]
+    if _read_facts(folder).get("tags", {}).get("package_md5") == version.tags.get("package_md5"):
+        return False
+    facts = {
+        "model": name,
+        "who": champion.who,
+        "when": champion.when,
+        "why": champion.why,
+        "figures": champion.figures,
+    }
+    facts["tags"] = {key: version.tags[key] for key in TAGS if key in version.tags}
+    with replace_folder(folder) as new:
+        mlflow.artifacts.download_artifacts(f"models:/{name}/{champion.version}", dst_path=str(new))
+        shutil.rmtree(new / "__pycache__", ignore_errors=True)
+        _forget_store(new / "MLmodel")
+        (new / FACTS).write_text(json.dumps(facts, indent=2), encoding="utf-8")
+    return True
+
+
+def restore_champion(name: str, folder: Path) -> int | None:
+    """Enter the model in `folder` as champion of a registry that has none by this name; return its version.
+
+    Must be called in an MLflow run: the files are logged there.
+    """
+    facts = _read_facts(folder)
+    if not facts or find_versions(name):
+        return None
+    run = mlflow.active_run().info
+    mlflow.log_artifacts(str(folder), "champion")
+    client = mlflow.MlflowClient()
+    client.create_registered_model(name)
+    version = client.create_model_version(name, f"{run.artifact_uri}/champion", run.run_id, facts["tags"])
+    why = f"champion of this commit, since {facts['when']} ({facts['who']}: {facts['why']})"
+    append(name, "promote", int(version.version), why, after=0, figures=facts["figures"])
+    return int(version.version)
+
+
+def _forget_store(description: Path) -> None:
+    """Leave out under which ids the store knows the model: another one would look for them."""
+    yaml = YAML()
+    content = yaml.load(description.read_text(encoding="utf-8"))
+    for key in ("model_id", "run_id", "artifact_path"):
+        content.pop(key, None)
+    yaml.dump(content, description)
+
+
+def _read_facts(folder: Path) -> dict:
+    """Return what version.json says; nothing if there is no folder."""
+    if not folder.is_dir():
+        return {}
+    try:
+        return json.loads((folder / FACTS).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{folder / FACTS} cannot be read: {error}. `dvc checkout models/champion.dvc` restores it."
+        ) from error

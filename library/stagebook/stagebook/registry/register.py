@@ -1,0 +1,50 @@
+"""Enter a packaged model into MLflow's registry as a version, once."""
+
+import hashlib
+import json
+from contextlib import suppress
+from importlib.metadata import version
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+from mlflow.exceptions import MlflowException
+
+from ..model import predictor
+from ..model.package import trusted_types
+from ..model.skops_format import TRUSTED
+
+__all__ = ["register_once"]
+
+
+def register_once(model_name: str, package: Path, example: pd.DataFrame, config: dict[str, str]):
+    """Return the version that holds this package, registered now if it is not yet there.
+
+    Parameters
+    ----------
+    package : Path
+        The file that is served, ONNX or skops.
+    config : dict of str
+        What the served model says of itself; see predictor.py.
+    """
+    if package.suffix == ".skops":
+        config = config | {"trusted_types": json.dumps([*TRUSTED, *trusted_types(package)])}
+    client, md5 = mlflow.MlflowClient(), hashlib.md5(package.read_bytes() + json.dumps(config).encode()).hexdigest()
+    found = client.search_model_versions(f"name = '{model_name}' and tags.package_md5 = '{md5}'")
+    if found:
+        return found[0]
+    needed = ("mlflow", "numpy", "onnxruntime", "pandas", "scikit-learn", "skl2onnx", "skops")
+    needed = needed[:4] if package.suffix == ".onnx" else needed
+    logged = mlflow.pyfunc.log_model(
+        name="model",
+        python_model=predictor.__file__,
+        artifacts={"model": str(package)},
+        model_config=config,
+        input_example=example.fillna(0),  # of a gap MLflow would conclude that the column may be left out
+        pip_requirements=[f"{name}=={version(name)}" for name in needed],
+    )
+    with suppress(MlflowException):  # it is there already, or the next line says what is wrong
+        client.create_registered_model(model_name)
+    tags = {"package_md5": md5, "model_md5": hashlib.md5(package.read_bytes()).hexdigest()}
+    tags |= {"model_bytes": package.stat().st_size}
+    return client.create_model_version(model_name, logged.model_uri, logged.run_id, tags, model_id=logged.model_id)

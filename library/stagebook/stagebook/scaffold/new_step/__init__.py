@@ -1,0 +1,1 @@
+"""Add a step to the pipeline."""

@@ -1,0 +1,1 @@
+"""A process that has the libraries imported and forks a child for each step."""

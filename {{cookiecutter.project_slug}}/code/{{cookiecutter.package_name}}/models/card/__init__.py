@@ -1,1 +1,0 @@
-"""Model card and data sheet: written from the run, not typed."""

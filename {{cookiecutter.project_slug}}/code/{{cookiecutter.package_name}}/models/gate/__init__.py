@@ -1,1 +1,0 @@
-"""docs/requirements.yaml, and the gate that holds a model against it."""
