@@ -14,10 +14,20 @@ OURS = ("MLFLOW_", "DVC_", "NOTEBOOK_", "OPENLINEAGE_")
 
 @pytest.fixture(autouse=True, scope="session")
 def quiet_environment():
-    """Take the variables out that would send runs or events elsewhere, and draw without a screen."""
+    """Take the variables out that would send runs or events elsewhere."""
     patch = pytest.MonkeyPatch()
     for name in [name for name in os.environ if name.startswith(OURS)]:
         patch.delenv(name)
-    patch.setenv("MPLBACKEND", "agg")
     yield
     patch.undo()
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(monkeypatch):
+    """Draw without a screen; forget the MLflow store and experiment of the test when it is over."""
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    monkeypatch.delenv("MLFLOW_EXPERIMENT_ID", raising=False)
+    yield
+    if "mlflow.tracking.fluent" in sys.modules:
+        sys.modules["mlflow"].set_tracking_uri(None)
+        sys.modules["mlflow.tracking.fluent"]._active_experiment_id = None

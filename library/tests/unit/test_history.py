@@ -23,10 +23,7 @@ ROUNDS = 20
 def empty_store(tmp_path_factory):
     """An MLflow database without any model: making one takes a second."""
     path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(f"sqlite:///{path}")
-    mlflow.MlflowClient().search_registered_models()
-    mlflow.set_tracking_uri(before)
+    mlflow.MlflowClient(f"sqlite:///{path}").search_registered_models()
     return path
 
 
@@ -34,13 +31,12 @@ def empty_store(tmp_path_factory):
 def store(empty_store, tmp_path, monkeypatch):
     """A store of the test's own with four versions of the model `m`; return its URI."""
     monkeypatch.setenv("GITHUB_ACTOR", "somebody")
-    before, uri = mlflow.get_tracking_uri(), f"sqlite:///{shutil.copy(empty_store, tmp_path)}"
+    uri = f"sqlite:///{shutil.copy(empty_store, tmp_path)}"
     mlflow.set_tracking_uri(uri)
     mlflow.MlflowClient().create_registered_model("m")
     for _ in range(4):
         mlflow.MlflowClient().create_model_version("m", source=str(tmp_path))
-    yield uri
-    mlflow.set_tracking_uri(before)
+    return uri
 
 
 def judge(version, champion=None, refused=(), **more):

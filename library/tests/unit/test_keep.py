@@ -30,7 +30,6 @@ def use_store(folder):
 def kept(tmp_path, monkeypatch):
     """The folder of a champion whose registry is no longer there."""
     monkeypatch.setenv("GITHUB_ACTOR", "somebody")
-    before = mlflow.get_tracking_uri()
     with use_store(tmp_path / "first"):
         with pytest.raises(RegistryError, match="no champion"):
             keep_champion("m", tmp_path / "champion")
@@ -42,8 +41,7 @@ def kept(tmp_path, monkeypatch):
         append("m", "promote", 1, "better", after=0, figures={"figure": "roc_auc", "candidate": 0.8})
     assert keep_champion("m", tmp_path / "champion")
     assert not keep_champion("m", tmp_path / "champion"), "it is there already"
-    yield tmp_path / "champion"
-    mlflow.set_tracking_uri(before)
+    return tmp_path / "champion"
 
 
 def test_champion_of_the_folder_is_champion_of_an_empty_registry(kept, tmp_path):

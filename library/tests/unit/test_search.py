@@ -17,10 +17,8 @@ def home(tmp_path, monkeypatch):
     """A folder with MLflow and optuna of its own."""
     monkeypatch.delenv("OPTUNA_STORAGE", raising=False)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
-    mlflow.set_tracking_uri(None)
     with mlflow.start_run():
         yield tmp_path
-    mlflow.set_tracking_uri(None)
 
 
 def own_kind():
