@@ -5,6 +5,7 @@ import sys
 
 import nbformat
 import pytest
+from configobj import ConfigObj
 from baked import bake_into, put_back
 from servers import find_python
 
@@ -50,6 +51,12 @@ def test_check_and_pre_commit_refuse_what_fix_mends(clean):
     assert set(changed) <= {"notebooks/50_train.ipynb"}
     for notebook in ("30_clean", "40_features"):
         assert "parameters" in clean.read(f"notebooks/{notebook}.ipynb")
+
+
+def test_dvc_can_read_what_setup_tells_git(clean):
+    """DVC's experiments read .git/config by ConfigObj, which is stricter than git."""
+    config = ConfigObj(str(clean.path / ".git" / "config"), list_values=False)
+    assert config['merge "jupyternotebook"']["driver"].endswith(".venv/bin/nbdev-merge %O %A %B %P")
 
 
 def test_notebooks_merge_cell_by_cell(clean):

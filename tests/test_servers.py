@@ -63,4 +63,4 @@ def test_server_by_environment_variable_or_by_the_option(own_copy, bake, tmp_pat
     assert "Traceback" not in said
     assert project.run("dvc", "status", "register").stdout.strip() == NOTHING_TO_DO
     if chosen == "option":
-        assert address in project.run("make", "ui", ok=False).stdout
+        assert address in project.run("make", "ui", ok=False).stderr

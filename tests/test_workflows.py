@@ -212,8 +212,9 @@ def test_release_has_package_site_reports_and_champion(clone):
     runner.run("release.yaml", "build")
     artefact = runner.artefacts["release"]
     assert {"build/site/index.html", "reports/card/model_card.html", "models/champion/MLmodel"} <= artefact
-    [wheel] = [file for file in artefact if file.endswith(".whl")]
-    assert re.fullmatch(r"dist/flight_delays-[\d.]+-py3-none-any.whl", wheel)
+    library, package = sorted((file for file in artefact if file.endswith(".whl")), reverse=True)
+    assert re.fullmatch(r"dist/stagebook-[\d.]+\+vendored-py3-none-any.whl", library)
+    assert re.fullmatch(r"dist/flight_delays-[\d.]+-py3-none-any.whl", package)
 
 
 @pytest.mark.full

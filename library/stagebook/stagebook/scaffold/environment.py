@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from shlex import quote
 
 from ..project.errors import StepError
 
@@ -31,7 +32,8 @@ def prepare_git(root: Path) -> None:
     folder = Path(sys.executable).parent
     driver = folder.relative_to(root) if folder.is_relative_to(root) else folder
     run("git", "config", "merge.jupyternotebook.name", "merge notebooks cell by cell")
-    run("git", "config", "merge.jupyternotebook.driver", f"'{driver}/nbdev-merge' %O %A %B %P")
+    # `exec` in front: DVC's experiments read .git/config with a parser that refuses a value that starts with a quote.
+    run("git", "config", "merge.jupyternotebook.driver", f"exec {quote(f'{driver}/nbdev-merge')} %O %A %B %P")
     run("pre-commit", "install")
 
 
