@@ -5,8 +5,8 @@ import sys
 
 import nbformat
 import pytest
-from configobj import ConfigObj
 from baked import bake_into, put_back
+from configobj import ConfigObj
 from servers import find_python
 
 pytestmark = pytest.mark.slow
