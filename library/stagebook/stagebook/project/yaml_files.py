@@ -1,0 +1,278 @@
+"""YAML files that people edit, as typed values: read with line numbers in the errors, written so that they read back equal."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime
+from difflib import get_close_matches
+from math import isfinite
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from pydantic import ConfigDict, PlainValidator, Strict, TypeAdapter, ValidationError, WithJsonSchema, model_validator
+from pydantic.dataclasses import dataclass
+from pydantic_core import ArgsKwargs
+from ruamel.yaml import YAML, MappingNode, RoundTripRepresenter, SequenceNode, YAMLError
+from ruamel.yaml.comments import CommentedMap
+
+from .errors import DataError
+from .files import replace_file
+
+__all__ = ["CONFIG", "Names", "Number", "Problem", "Scalar", "Section", "Text", "as_line", "refuse_unknown", "suggest"]
+__all__ += ["give_names", "read_yaml", "write_yaml"]
+
+CONFIG = ConfigDict(extra="forbid", validate_by_name=True)
+MOST = 10  # problems that one error names
+
+
+class Problem(DataError):
+    """A value that a file cannot have. The message follows the key path; `keys` lead from the checked value to it."""
+
+    def __init__(self, message: str, *keys: object) -> None:
+        super().__init__(message)
+        self.keys = keys
+
+
+def suggest(word: object, known: Iterable[str]) -> str:
+    """Return a question that names the known word nearest to a wrong one; nothing if none is near."""
+    near = get_close_matches(str(word), list(known), n=1, cutoff=0.75)
+    return f" Did you mean `{near[0]}`?" if near else ""
+
+
+def refuse_unknown(content: Mapping, known: Iterable[str], renamed: Mapping[str, str] | None = None) -> None:
+    """Raise Problem for the first key that is not known, with the key that was probably meant."""
+    for key in content:
+        if key in (renamed or {}):
+            raise Problem(f": `{key}` is now called `{renamed[key]}`. Rename the key.", key)
+        if key not in known:
+            raise Problem(f": `{key}` is not known; there is {', '.join(sorted(known))}.{suggest(key, known)}", key)
+
+
+@dataclass(frozen=True, config=CONFIG)
+class Section:
+    """Base of the typed parts of a file: checks the keys before their values, in words that name the fix.
+
+    A key with nothing after it counts as left out, unless `BLANK` says what it stands for. `RENAMED` has the keys of
+    earlier releases, `GIVEN` fields that are no keys of the file. `OPEN` parts may have other keys.
+    """
+
+    RENAMED: ClassVar[dict[str, str]] = {}
+    BLANK: ClassVar[dict[str, object]] = {}
+    GIVEN: ClassVar[frozenset[str]] = frozenset()
+    OPEN: ClassVar[bool] = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_keys(cls, content: object) -> object:
+        if isinstance(content, ArgsKwargs | cls):
+            return content
+        content = {} if content is None else content
+        if not isinstance(content, dict):
+            raise Problem(f"is {content!r}; write `key: value` lines below it.")
+        fields = {field.alias or name: field for name, field in cls.__pydantic_fields__.items()}
+        if cls.OPEN:
+            content = {key: value for key, value in content.items() if key in fields}
+        written = {key: value for key, value in content.items() if key not in cls.GIVEN}
+        refuse_unknown(written, fields.keys() - cls.GIVEN, cls.RENAMED)
+        content = {key: cls.BLANK.get(key) if value is None else value for key, value in content.items()}
+        content = {key: value for key, value in content.items() if value is not None}
+        for key, field in fields.items():
+            if field.is_required() and key not in content:
+                raise Problem(f"has no `{key}`. Write it: {field.description}.")
+        return content
+
+
+def give_names(content: object) -> object:
+    """Give each entry of a mapping its key as `name`; for fields whose class has the name as an attribute."""
+    if not isinstance(content, dict):
+        return content
+    for key, entry in content.items():
+        if not isinstance(key, str):
+            raise Problem(": write the name in quotes.", key)
+        if isinstance(entry, dict) and "name" in entry:
+            raise Problem(": `name` is not known; the name is the key above.", key, "name")
+    return {key: {**(entry or {}), "name": key} if isinstance(entry, dict | None) else entry for key, entry in content.items()}
+
+
+def _read_number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        raise Problem(f"is {value!r}; it must be a number.")
+    return value
+
+
+def _read_names(names: object) -> list[str]:
+    if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
+        raise Problem(f"is {names!r}; it must be a list of column names, such as [origin, carrier].")
+    return names
+
+
+def _read_scalar(value: object) -> object:
+    if value is None or not isinstance(value, str | int | float | date | datetime):
+        raise Problem(f"is {value!r}; it must be a text in quotes or a number.")
+    return value
+
+
+Text = Annotated[str, Strict()]
+Number = Annotated[float, PlainValidator(_read_number), WithJsonSchema({"type": "number"})]
+Names = Annotated[list[str], PlainValidator(_read_names), WithJsonSchema({"type": "array", "items": {"type": "string"}})]
+Scalar = Annotated[Any, PlainValidator(_read_scalar), WithJsonSchema({"type": ["string", "number", "boolean"]})]
+
+
+def _name_keys(keys: tuple, content: object) -> str:
+    """Return a key path as people write it: gates.size.at_most."""
+    return ".".join(map(str, keys)) or "the file"
+
+
+def read_yaml(
+    path: str | Path,
+    model: type,
+    *,
+    check: Callable[[Any], Iterable[Problem]] = lambda value: (),
+    name_keys: Callable[[tuple, object], str] = _name_keys,
+    hint: str = "",
+) -> Any:
+    """Read a YAML file into a `Section` or another type that pydantic knows.
+
+    Parameters
+    ----------
+    path : str or Path
+    model : type
+    check : callable, optional
+        From the value to further problems, for example from a comparison with other data. Their `keys` start at the top of the file.
+    name_keys : callable, optional
+        From a key path, and the content of the file, to the words for it in messages.
+    hint : str, optional
+        What else to do if the file is missing.
+
+    Raises
+    ------
+    DataError
+        The file is missing, is not YAML, or has a key or a value that cannot be. The message has file, line, key, value
+        and fix of each problem.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = YAML(typ="safe").load(text)
+    except OSError as error:
+        name = f"{path.absolute().parent.name}/{path.name}"
+        raise DataError(f"{path} is missing. Git has it: `git checkout -- {name}`{hint}.") from error
+    except (YAMLError, UnicodeError, RecursionError) as error:
+        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+        where = f"line {mark.line + 1}: " if mark else ""
+        raise DataError(f"{path} is not YAML: {where}{problem or str(error) or type(error).__name__}") from error
+    try:
+        value = TypeAdapter(model).validate_python(content)
+        problems = list(check(value))
+    except ValidationError as error:
+        problems = [_translate(one, content) for one in error.errors(include_url=False)]
+    if problems:
+        raise DataError(_list_problems(path, text, content, problems, name_keys))
+    return value
+
+
+def _list_problems(path: Path, text: str, content: object, problems: list[Problem], name_keys: Callable) -> str:
+    """Return one line for one problem; for more, a line each, in the order of the file."""
+    said = []
+    for problem in problems:
+        message, keys = str(problem), problem.keys
+        if message.startswith(": `"):
+            keys = keys[:-1]  # the message itself names the key
+        place = name_keys(keys, content)
+        said.append((_find_line(text, problem.keys), f"{place}{'' if message[0] == ':' else ' '}{message}"))
+    said = sorted(dict.fromkeys(said))
+    if len(said) == 1:
+        return f"{path}, line {said[0][0]}: {said[0][1]}"
+    lines = [f"\n  line {line}: {sentence}" for line, sentence in said[:MOST]]
+    more = f"\n  and {len(said) - MOST} more" if len(said) > MOST else ""
+    return f"{path} has {len(said)} problems:{''.join(lines)}{more}"
+
+
+# Sentences for pydantic's own errors, by its names of them.
+SENTENCES = {
+    "string_type": "is {input!r}; it must be text. Put it in quotes.",
+    "bool_type": "is {input!r}; it must be true or false.",
+    "int_type": "is {input!r}; it must be a whole number.",
+    "list_type": "is {input!r}; it must be a list.",
+    "dict_type": "is {input!r}; write `key: value` lines below it.",
+    "dataclass_type": "is {input!r}; write `key: value` lines below it.",
+    "model_attributes_type": "is {input!r}; write `key: value` lines below it.",
+    "greater_than": "is {input!r}; it must be above {gt:g}.",
+    "literal_error": "is {input!r}; it must be one of {choices}.{near}",
+    "union_tag_invalid": "is {input!r}; it must be one of {choices}.{near}",
+    "union_tag_not_found": "has no `{key}`. Write it.",
+}
+
+
+def _translate(error: dict, content: object) -> Problem:
+    """Return one of pydantic's errors as a Problem whose keys start at the top of the file."""
+    keys, words = _keys_of_file(error["loc"], content), {"input": error["input"], **error.get("ctx", {})}
+    if isinstance(inner := words.get("error"), Exception):
+        return Problem(str(inner), *keys, *getattr(inner, "keys", ()))
+    if error["loc"] and error["loc"][-1] == "[key]":
+        return Problem(": write the name in quotes.", *keys)
+    if error["type"].startswith("union_tag"):
+        words["key"] = words["discriminator"].strip("'")
+        if error["type"] == "union_tag_invalid":
+            keys, words["input"] = (*keys, words["key"]), error["input"][words["key"]]
+    choices = [word for word in re.findall(r"'([^']*)'", words.get("expected") or words.get("expected_tags", "")) if word]
+    words |= {"choices": ", ".join(choices), "near": suggest(words["input"], choices)}
+    sentence = SENTENCES.get(error["type"], "is {input!r}: " + error["msg"].replace("{", "{{").replace("}", "}}"))
+    return Problem(sentence.format(**words), *keys)
+
+
+def _keys_of_file(loc: tuple, content: object) -> tuple:
+    """Return the steps of pydantic's location that are keys or places of the file, without the names of union members."""
+    keys = []
+    for step in loc:
+        inside = isinstance(content, dict) and step in content
+        if inside or (isinstance(content, list) and isinstance(step, int) and step < len(content)):
+            keys.append(step)
+            content = content[step]
+    return tuple(keys)
+
+
+def _find_line(text: str, keys: tuple) -> int:
+    """Return the line of a key, counted from 1: of the last part of its path that the file has."""
+    node = YAML().compose(text)
+    line = node.start_mark.line if node else 0
+    for key in keys:
+        if isinstance(node, MappingNode):
+            found = [pair for pair in node.value if str(pair[0].value).lower() == str(key).lower()]
+            mark, node = (found[0][0].start_mark, found[0][1]) if found else (None, None)
+        elif isinstance(node, SequenceNode) and isinstance(key, int) and key < len(node.value):
+            node = node.value[key]
+            mark = node.start_mark
+        else:
+            mark = None
+        if mark is None:
+            break
+        line = mark.line
+    return line + 1
+
+
+class _Quoting(RoundTripRepresenter):
+    """Puts text in double quotes where a plain or single-quoted one would not read back as it was."""
+
+
+def _represent_text(representer: RoundTripRepresenter, text: str):
+    # libyaml, which reads the file, refuses `: ` and `?` in plain text between braces, which ruamel.yaml writes.
+    risky = re.search(r"[:?]|[^\S ]|^\s|\s$", text) or not text.isprintable()
+    return representer.represent_scalar("tag:yaml.org,2002:str", text, style='"' if risky else None)
+
+
+def as_line(content: Mapping) -> CommentedMap:
+    """Return a mapping that is written on one line: {type: text, role: target}."""
+    line = CommentedMap(content)
+    line.fa.set_flow_style()
+    return line
+
+
+def write_yaml(content: Mapping, path: str | Path, header: str = "") -> None:
+    """Write a YAML file below the comment `header`. `read_yaml` reads back what is in `content`."""
+    yaml = YAML()
+    yaml.width, yaml.allow_unicode = 10_000, True
+    yaml.Representer = _Quoting
+    yaml.representer.add_representer(str, _represent_text)
+    with replace_file(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        file.write(header)
+        yaml.dump(content, file)
