@@ -1,6 +1,7 @@
 """Typed YAML files: what the tool writes it reads back, and what people write wrong is named with file, line, key, value and fix."""
 
 from collections import Counter
+from typing import ClassVar
 
 import pandas as pd
 import pytest
@@ -10,10 +11,50 @@ from pydantic.dataclasses import dataclass
 from stagebook.data.infer import infer_table
 from stagebook.data.schema import Column, Dataset, Table, read_datasets, read_schema, write_schema
 from stagebook.project.errors import DataError
-from stagebook.project.yaml_files import CONFIG, Names, Number, Scalar, Section, Text, as_line, read_yaml, write_yaml
+from stagebook.project.yaml_files import as_line, read_yaml, write_yaml
+from stagebook.project.yaml_values import CONFIG, Names, Number, Scalar, Section, Text
 
-HARD = [": ", "a: b", "12:00", "Why?", "?", "- ", "#", "''", '"', "\\", "{", "}, {", "[", "null", "~", "yes", "1e3", "2024-01-31"]
-HARD += ["%", "@", "`", "&a", "*a", "!t", "|", ">", "<<", "=", ".", "\t", "\r\n", "\x85", "\u2028", "\ufeff", "\x00", "\x7f", "\U0001f600"]
+HARD = [
+    ": ",
+    "a: b",
+    "12:00",
+    "Why?",
+    "?",
+    "- ",
+    "#",
+    "''",
+    '"',
+    "\\",
+    "{",
+    "}, {",
+    "[",
+    "null",
+    "~",
+    "yes",
+    "1e3",
+    "2024-01-31",
+]
+HARD += [
+    "%",
+    "@",
+    "`",
+    "&a",
+    "*a",
+    "!t",
+    "|",
+    ">",
+    "<<",
+    "=",
+    ".",
+    "\t",
+    "\r\n",
+    "\x85",
+    "\u2028",
+    "\ufeff",
+    "\x00",
+    "\x7f",
+    "\U0001f600",
+]
 HARD += ["...", "---", " ", "", "0x1f", "1_000", "\ud7ff", "\ufffe", "x" * 200, "word " * 60]
 TEXTS = st.lists(st.sampled_from(HARD) | st.text(max_size=8), max_size=3).map("".join)
 NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
@@ -79,7 +120,7 @@ def test_a_column_with_one_value_gives_a_schema_that_can_be_read(tmp_path, value
 
 @dataclass(frozen=True, config=CONFIG)
 class Part(Section):
-    RENAMED = {"figure": "metric"}
+    RENAMED: ClassVar = {"figure": "metric"}
 
     metric: Text = ""
     limit: Number | None = None
@@ -102,7 +143,7 @@ class File(Section):
         ("parts:\n  x:\n    - 1", "line 2: parts.x is [1]; write `key: value` lines below it."),
         ("parts: 3", "line 1: parts is 3; write `key: value` lines below it."),
         ("parts:\n\n  1: {}", "line 3: parts.1: write the name in quotes."),
-        ("parts:\n  x:\n    values:\n      - 1\n      - [2]", "line 5: parts.x.values.1 is [2]; it must be a text"),
+        ("parts:\n  x:\n    values:\n      - 1\n      - [2]", "line 5: parts.x.values is [2]; it must be a text"),
         ("parts:\n  x:\n    values: all", "line 3: parts.x.values is 'all'; it must be a list."),
         ("parts: {\n", "is not YAML: line 2: "),
         ("a: 1\na: 2\n", 'is not YAML: line 2: found duplicate key "a"'),

@@ -11,19 +11,8 @@ from pydantic import BeforeValidator, Field, StrictBool, StrictInt
 from pydantic.dataclasses import dataclass
 from pydantic.json_schema import SkipJsonSchema
 
-from ..project.yaml_files import (
-    CONFIG,
-    Names,
-    Number,
-    Problem,
-    Scalar,
-    Section,
-    Text,
-    as_line,
-    give_names,
-    read_yaml,
-    write_yaml,
-)
+from ..project.yaml_files import as_line, read_yaml, write_yaml
+from ..project.yaml_values import CONFIG, Names, Number, Problem, Scalar, Section, Text, give_names
 
 __all__ = ["Column", "Dataset", "Schema", "Table", "read_datasets", "read_schema", "to_pandera", "write_schema"]
 

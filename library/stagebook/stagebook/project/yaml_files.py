@@ -2,124 +2,29 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date, datetime
-from difflib import get_close_matches
-from math import isfinite
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Any
 
-from pydantic import ConfigDict, PlainValidator, Strict, TypeAdapter, ValidationError, WithJsonSchema, model_validator
-from pydantic.dataclasses import dataclass
-from pydantic_core import ArgsKwargs
+from pydantic import TypeAdapter, ValidationError
 from ruamel.yaml import YAML, MappingNode, RoundTripRepresenter, SequenceNode, YAMLError
 from ruamel.yaml.comments import CommentedMap
 
 from .errors import DataError
 from .files import replace_file
+from .yaml_values import Problem, suggest
 
-__all__ = ["CONFIG", "Names", "Number", "Problem", "Scalar", "Section", "Text", "as_line", "refuse_unknown", "suggest"]
-__all__ += ["give_names", "read_yaml", "write_yaml"]
+__all__ = ["as_line", "read_yaml", "write_yaml"]
 
-CONFIG = ConfigDict(extra="forbid", validate_by_name=True)
 MOST = 10  # problems that one error names
 
 
-class Problem(DataError):
-    """A value that a file cannot have. The message follows the key path; `keys` lead from the checked value to it."""
-
-    def __init__(self, message: str, *keys: object) -> None:
-        super().__init__(message)
-        self.keys = keys
-
-
-def suggest(word: object, known: Iterable[str]) -> str:
-    """Return a question that names the known word nearest to a wrong one; nothing if none is near."""
-    near = get_close_matches(str(word), list(known), n=1, cutoff=0.75)
-    return f" Did you mean `{near[0]}`?" if near else ""
-
-
-def refuse_unknown(content: Mapping, known: Iterable[str], renamed: Mapping[str, str] | None = None) -> None:
-    """Raise Problem for the first key that is not known, with the key that was probably meant."""
-    for key in content:
-        if key in (renamed or {}):
-            raise Problem(f": `{key}` is now called `{renamed[key]}`. Rename the key.", key)
-        if key not in known:
-            raise Problem(f": `{key}` is not known; there is {', '.join(sorted(known))}.{suggest(key, known)}", key)
-
-
-@dataclass(frozen=True, config=CONFIG)
-class Section:
-    """Base of the typed parts of a file: checks the keys before their values, in words that name the fix.
-
-    A key with nothing after it counts as left out, unless `BLANK` says what it stands for. `RENAMED` has the keys of
-    earlier releases, `GIVEN` fields that are no keys of the file. `OPEN` parts may have other keys.
-    """
-
-    RENAMED: ClassVar[dict[str, str]] = {}
-    BLANK: ClassVar[dict[str, object]] = {}
-    GIVEN: ClassVar[frozenset[str]] = frozenset()
-    OPEN: ClassVar[bool] = False
-
-    @model_validator(mode="before")
-    @classmethod
-    def _check_keys(cls, content: object) -> object:
-        if isinstance(content, ArgsKwargs | cls):
-            return content
-        content = {} if content is None else content
-        if not isinstance(content, dict):
-            raise Problem(f"is {content!r}; write `key: value` lines below it.")
-        fields = {field.alias or name: field for name, field in cls.__pydantic_fields__.items()}
-        if cls.OPEN:
-            content = {key: value for key, value in content.items() if key in fields}
-        written = {key: value for key, value in content.items() if key not in cls.GIVEN}
-        refuse_unknown(written, fields.keys() - cls.GIVEN, cls.RENAMED)
-        content = {key: cls.BLANK.get(key) if value is None else value for key, value in content.items()}
-        content = {key: value for key, value in content.items() if value is not None}
-        for key, field in fields.items():
-            if field.is_required() and key not in content:
-                raise Problem(f"has no `{key}`. Write it: {field.description}.")
-        return content
-
-
-def give_names(content: object) -> object:
-    """Give each entry of a mapping its key as `name`; for fields whose class has the name as an attribute."""
-    if not isinstance(content, dict):
-        return content
-    for key, entry in content.items():
-        if not isinstance(key, str):
-            raise Problem(": write the name in quotes.", key)
-        if isinstance(entry, dict) and "name" in entry:
-            raise Problem(": `name` is not known; the name is the key above.", key, "name")
-    return {key: {**(entry or {}), "name": key} if isinstance(entry, dict | None) else entry for key, entry in content.items()}
-
-
-def _read_number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-        raise Problem(f"is {value!r}; it must be a number.")
-    return value
-
-
-def _read_names(names: object) -> list[str]:
-    if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
-        raise Problem(f"is {names!r}; it must be a list of column names, such as [origin, carrier].")
-    return names
-
-
-def _read_scalar(value: object) -> object:
-    if value is None or not isinstance(value, str | int | float | date | datetime):
-        raise Problem(f"is {value!r}; it must be a text in quotes or a number.")
-    return value
-
-
-Text = Annotated[str, Strict()]
-Number = Annotated[float, PlainValidator(_read_number), WithJsonSchema({"type": "number"})]
-Names = Annotated[list[str], PlainValidator(_read_names), WithJsonSchema({"type": "array", "items": {"type": "string"}})]
-Scalar = Annotated[Any, PlainValidator(_read_scalar), WithJsonSchema({"type": ["string", "number", "boolean"]})]
-
-
 def _name_keys(keys: tuple, content: object) -> str:
-    """Return a key path as people write it: gates.size.at_most."""
-    return ".".join(map(str, keys)) or "the file"
+    """Return a key path as people write it: gates.size.at_most. The line and the value tell which entry of a list is meant."""
+    names = []
+    for key in keys:
+        names += [] if isinstance(content, list) else [str(key)]
+        content = content.get(key) if isinstance(content, dict) else None
+    return ".".join(names) or "the file"
 
 
 def read_yaml(
@@ -214,7 +119,9 @@ def _translate(error: dict, content: object) -> Problem:
         words["key"] = words["discriminator"].strip("'")
         if error["type"] == "union_tag_invalid":
             keys, words["input"] = (*keys, words["key"]), error["input"][words["key"]]
-    choices = [word for word in re.findall(r"'([^']*)'", words.get("expected") or words.get("expected_tags", "")) if word]
+    choices = [
+        word for word in re.findall(r"'([^']*)'", words.get("expected") or words.get("expected_tags", "")) if word
+    ]
     words |= {"choices": ", ".join(choices), "near": suggest(words["input"], choices)}
     sentence = SENTENCES.get(error["type"], "is {input!r}: " + error["msg"].replace("{", "{{").replace("}", "}}"))
     return Problem(sentence.format(**words), *keys)
