@@ -46,7 +46,8 @@ Condition = Annotated[
 ]
 Name = Annotated[TextLine, AfterValidator(_not_empty)]
 Share = Annotated[Number, AfterValidator(_share)]
-Class = Annotated[Text, BeforeValidator(lambda name: str(name))]  # YAML reads the class 0 as a number
+# YAML reads the class 0 as a number.
+Class = Annotated[Text, BeforeValidator(lambda name: str(name)), WithJsonSchema({"type": ["string", "number"]})]
 
 
 @dataclass(frozen=True, kw_only=True, config=CONFIG)
