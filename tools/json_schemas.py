@@ -11,7 +11,7 @@ from stagebook.evaluate.behaviour_file import Behaviour
 from stagebook.gate.requirements import Requirements
 
 FOLDER = Path(__file__).resolve().parents[1] / "library" / "stagebook" / "stagebook" / "schemas"
-DRAFT = "https://json-schema.org/draft/2020-12/schema"
+DRAFT = "http://json-schema.org/draft-07/schema#"  # the newest that yaml-language-server knows in full
 MODELS = {
     "requirements.json": ("docs/requirements.yaml", Requirements),
     "behaviour.json": ("docs/behaviour.yaml", Behaviour),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import stagebook
-from jsonschema import Draft202012Validator
+from jsonschema import Draft7Validator
 from ruamel.yaml import YAML
 
 SCHEMAS = Path(stagebook.__file__).parent / "schemas"
@@ -19,7 +19,7 @@ MODELINE = "# yaml-language-server: $schema="
 
 
 def find_wrong(schema, content):
-    validator = Draft202012Validator(loads((SCHEMAS / f"{schema}.json").read_text(encoding="utf-8")))
+    validator = Draft7Validator(loads((SCHEMAS / f"{schema}.json").read_text(encoding="utf-8")))
     return [error.message for error in validator.iter_errors(content)]
 
 
