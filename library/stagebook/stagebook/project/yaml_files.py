@@ -162,9 +162,13 @@ class _Quoting(RoundTripRepresenter):
 
 
 def _represent_text(representer: RoundTripRepresenter, text: str):
-    # libyaml, which reads the file, refuses `: ` and `?` in plain text between braces, which ruamel.yaml writes.
-    risky = re.search(r"[:?]|[^\S ]|^\s|\s$", text) or not text.isprintable()
-    return representer.represent_scalar("tag:yaml.org,2002:str", text, style='"' if risky else None)
+    style = None
+    if re.search(r"[^\S ]|^\s|\s$", text) or not text.isprintable():
+        style = '"'
+    elif ":" in text or "?" in text:
+        # libyaml, which reads the file, refuses some of these in plain text between braces, which ruamel.yaml writes.
+        style = '"' if "'" in text else "'"
+    return representer.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
 def as_line(content: Mapping) -> CommentedMap:
