@@ -199,7 +199,9 @@ def test_editor_and_container_agree(project):
     extensions = json.loads(project.read(".vscode/extensions.json"))["recommendations"]
     container = json.loads(project.read(".devcontainer/devcontainer.json"))
     assert container["customizations"]["vscode"] == {"extensions": extensions}, "settings are in .vscode, for both"
-    assert extensions == sorted(["ms-python.python", "ms-toolsai.jupyter", "charliermarsh.ruff", "iterative.dvc"])
+    assert extensions == sorted(
+        ["ms-python.python", "ms-toolsai.jupyter", "charliermarsh.ruff", "iterative.dvc", "redhat.vscode-yaml"]
+    )
 
 
 def test_the_editor_shows_exported_modules_read_only_and_no_others(any_project):

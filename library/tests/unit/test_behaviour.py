@@ -93,9 +93,12 @@ def test_no_tests_are_no_error(tmp_path, text):
         ("invariance\n    set: {snow: 1}", "test 't': set names 'snow'; the hold-out has rain, carrier"),
         ("invariance\n    set: {y: 1}", "test 't': set names 'y'; the hold-out has rain, carrier."),
         ("invariance\n    share: 1", "test 't' changes nothing"),
-        ("invariance\n    set: {rain: wet}", "test 't': rain is 'wet'; it must be a number"),
+        ("invariance\n    set: {rain: wet}", "test 't': set rain is 'wet'; it must be a number"),
         ("invariance\n    set: {rain: 1}\n    tolerence: 1", "test 't': `tolerence` is not known"),
-        ("direction\n    add: {carrier: 1}\n    prediction: not lower", "test 't': carrier is 1; the column is text"),
+        (
+            "direction\n    add: {carrier: 1}\n    prediction: not lower",
+            "test 't': add carrier is 1; the column is text",
+        ),
         (
             "direction\n    add: {rain: 1}\n    prediction: up",
             "test 't': prediction is 'up'; it must be one of not lower",
@@ -109,8 +112,8 @@ def test_no_tests_are_no_error(tmp_path, text):
             "where carrier: the column is text",
         ),
         (
-            "minimum\n    figure: mean\n    at_most: 1\n    where: {carrier: XX}",
-            "test 't': no row of the hold-out is as",
+            "minimum\n    figure: mean\n    at_most: 1\n    where: {carrier: XX, rain: {above: 1}}",
+            "test 't': no row of the hold-out is as `where` asks: {'carrier': 'XX', 'rain': {'above': 1}}.",
         ),
         ("minimum\n    figure: mean\n    at_most: 1\n    class: maybe", "test 't': class is 'maybe'"),
         ("tests:\n  - kind: minimum\n", "test 1 has no `name`"),
@@ -134,5 +137,5 @@ def test_a_missing_file_and_a_name_used_twice_are_refused(tmp_path):
 
 
 def test_multiclass_tests_say_whose_probability(tmp_path):
-    with pytest.raises(DataError, match="test 't' has no `class`; say whose probability is meant: 0, 1, 2"):
+    with pytest.raises(DataError, match="test 't' has no `class`; write whose probability is meant: 0, 1, 2"):
         run(tmp_path, "minimum\n    figure: mean\n    at_most: 1", wet, THREE)

@@ -20,8 +20,8 @@ BAR = {"owner": "product owner", "reason": "because"}
 
 
 def make_requirements():
-    figures = {"gain.trivial": "at_least", "gain.baseline": "at_least", "gain.champion": "at_least"}
-    figures |= {"risk.duties": "at_most", "card.missing": "at_most"}
+    metrics = {"gain.trivial": "at_least", "gain.baseline": "at_least", "gain.champion": "at_least"}
+    metrics |= {"risk.duties": "at_most", "card.missing": "at_most"}
     return {
         "use": {"purpose": "warn in time", "users": "the desk", "not_for": "safety", "limits": "one year"},
         "data": {"collected": "by hand", "licence": "CC0", "shared_with": "anybody"},
@@ -33,8 +33,8 @@ def make_requirements():
             "reasons": {"false alarm": "a call"},
         },
         "segments": ["city"],
-        "gates": {figure.replace(".", "_"): BAR | {"figure": figure, bar: 0} for figure, bar in figures.items()},
-        "requirements": {name: {"bar": f"bar of {name}", "gate": "card_missing"} for name in THIRTEEN},
+        "gates": {metric.replace(".", "_"): BAR | {"metric": metric, limit: 0} for metric, limit in metrics.items()},
+        "requirements": {name: {"threshold": f"threshold of {name}", "gate": "card_missing"} for name in THIRTEEN},
     }
 
 
@@ -161,7 +161,7 @@ def test_the_card_says_what_the_run_says(project):
         "0.9",
         "0.3",
         "a call",
-        "bar of safety",
+        "threshold of safety",
         "not asked: a first version",
         "because",
     ]
@@ -275,7 +275,7 @@ def test_hostile_texts_stay_texts(project):
     content["use"]["purpose"] = content["data"]["licence"] = content["risk"]["reason"] = HOSTILE
     content["costs"]["currency"] = content["costs"]["per"] = HOSTILE
     content["costs"]["reasons"] = {HOSTILE: HOSTILE}
-    content["requirements"]["safety"] = {"bar": HOSTILE, "check": HOSTILE}
+    content["requirements"]["safety"] = {"threshold": HOSTILE, "check": HOSTILE}
     write_requirements(project, content)
     write(project, "pyproject.toml", f"[project]\nname = '{HOSTILE}'\ndescription = '{HOSTILE}'\n")
     inspection = FILES["reports/inspection.json"] | {"importance": {HOSTILE: 0.3}}

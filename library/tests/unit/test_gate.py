@@ -8,14 +8,14 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 from stagebook.card.verdict import print_verdict
-from stagebook.gate.bars import Gate
 from stagebook.gate.duties import find_empty_texts
 from stagebook.gate.judge import judge, refused, without_timings
 from stagebook.gate.requirements import Requirements
+from stagebook.gate.thresholds import Gate
 
 
-def make_gate(name, figure, bar, at_most=True, **more):
-    return Gate(name, figure, bar, at_most, "data scientist", "because", **more)
+def make_gate(name, metric, threshold, at_most=True, **more):
+    return Gate(name, metric, threshold, at_most, "data scientist", "because", **more)
 
 
 REQUIREMENTS = Requirements(
@@ -143,7 +143,7 @@ def test_a_bad_model_is_refused_for_exactly_its_reason(path, value, reason):
     assert reasons(figures_with(path, value)) == [reason]
 
 
-PATHS = [gate.figure for gate in REQUIREMENTS.gates if gate.figure not in ("risk.duties", "metrics.candidate.coverage")]
+PATHS = [gate.metric for gate in REQUIREMENTS.gates if gate.metric not in ("risk.duties", "metrics.candidate.coverage")]
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -207,7 +207,7 @@ def test_fairness_is_asked_if_a_column_is_named_or_the_risk_is_high():
     unnamed = replace(REQUIREMENTS, sensitive=[])
     assert reasons(none, unnamed) == []
     assert reasons(none) == ["no figure, no promotion: inspection.fairness_difference is missing"]
-    high = replace(unnamed, risk=REQUIREMENTS.risk | {"category": "high"})
+    high = replace(unnamed, risk=replace(REQUIREMENTS.risk, category="high"))
     assert "no figure, no promotion: inspection.fairness_difference is missing" in reasons(none, high)
 
 
@@ -231,7 +231,7 @@ def test_high_risk_without_a_note_is_refused():
 
 
 def test_unacceptable_risk_is_refused_however_good_the_figures():
-    risk = REQUIREMENTS.risk | {"category": "unacceptable"}
+    risk = replace(REQUIREMENTS.risk, category="unacceptable")
     assert "forbidden" in reasons(FIGURES, replace(REQUIREMENTS, risk=risk))[0]
 
 

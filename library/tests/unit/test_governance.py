@@ -58,10 +58,10 @@ def test_the_file_of_the_flights_is_complete():
 @pytest.mark.parametrize("data", ["flights", "own"])
 def test_basic_has_the_thresholds_and_costs_of_full(data):
     basic, full = (read_requirements(FILES[data, governance]) for governance in ("basic", "full"))
-    assert basic.costs["matrix"] == full.costs["matrix"]
+    assert basic.costs.matrix == full.costs.matrix
     assert (basic.segments, basic.sensitive) == (full.segments, full.sensitive)
     said = [
-        [(gate.name, gate.figure, gate.bar, gate.at_most, gate.owner, gate.kinds) for gate in file.gates]
+        [(gate.name, gate.metric, gate.threshold, gate.at_most, gate.owner, gate.kinds) for gate in file.gates]
         for file in (basic, full)
     ]
     assert said[0] == [gate for gate in said[1] if gate[0] != "risk"]
@@ -88,12 +88,12 @@ def test_cards_leave_out_what_the_file_has_not():
 
 
 def test_the_gate_of_duties_cannot_be_removed_while_there_are_duties(read):
-    with pytest.raises(DataError, match=r"one must have `figure: risk.duties` with `at_most: 0`"):
+    with pytest.raises(DataError, match=r"one must have `metric: risk.duties` with `at_most: 0`"):
         read("flights", "full", lambda content: content["gates"].pop("risk"))
 
 
 def test_the_section_of_duties_cannot_be_removed_while_there_is_a_gate_for_it(read):
-    with pytest.raises(DataError, match=r"gates.risk has `figure: risk.duties`, but there is no section `risk`"):
+    with pytest.raises(DataError, match=r"gates.risk has `metric: risk.duties`, but there is no section `risk`"):
         read("flights", "full", lambda content: content.pop("risk"))
 
 
@@ -106,7 +106,7 @@ def test_an_empty_section_is_not_an_absent_one(read, empty):
 
 
 def test_a_gate_that_names_no_figure_of_the_file_still_refuses_a_model(read):
-    said = read("flights", "basic", lambda content: content["gates"]["size"].update(figure="risk.category"))
+    said = read("flights", "basic", lambda content: content["gates"]["size"].update(metric="risk.category"))
     [point] = [point for point in judge(said, {}, "binary") if point.gate == "size"]
     assert (point.passed, "no figure, no promotion" in point.said) == (False, True)
 

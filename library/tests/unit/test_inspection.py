@@ -14,7 +14,7 @@ def test_columns_to_look_at_are_read_and_checked(tmp_path):
     file.write_text("segments: [origin]\n")
     assert read_columns(file, table, task) == {"segments": ["origin"], "sensitive": []}
     file.write_text("sensitive: [late]\n")
-    with pytest.raises(DataError, match=r"r\.yaml: sensitive names 'late'; the hold-out has origin\."):
+    with pytest.raises(DataError, match=r"r\.yaml, line 1: sensitive names 'late'; the hold-out has origin\."):
         read_columns(file, table, task)
     file.write_text("segments: [\n")
     with pytest.raises(DataError, match=r"r\.yaml is not YAML"):

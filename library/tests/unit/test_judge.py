@@ -1,9 +1,9 @@
 """The candidate against its rivals: what is better by the threshold passes, what is not known does not."""
 
 import pytest
-from stagebook.gate.bars import Gate
 from stagebook.gate.judge import judge_candidate
 from stagebook.gate.requirements import Requirements
+from stagebook.gate.thresholds import Gate
 from stagebook.model.task import Task
 
 BARS = [Gate(f"beats {rival}", f"gain.{rival}", 0.01, False, "owner", "why") for rival in ("baseline", "champion")]

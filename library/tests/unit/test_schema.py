@@ -22,7 +22,8 @@ def test_hard_names_and_all_keys_come_back_as_they_were(tmp_path):
     table = Table("table", columns, "what: it is", "owner", key=["n", "plain"], retention_days=30)
     write_schema({"table": table}, {"interim/table": {"owner": "x"}}, tmp_path / "schema.yaml", "# For people\n")
     assert read_schema(tmp_path / "schema.yaml") == {"table": table}
-    assert (tmp_path / "schema.yaml").read_text(encoding="utf-8").startswith("# For people\n")
+    said = (tmp_path / "schema.yaml").read_text(encoding="utf-8")
+    assert said.startswith("# yaml-language-server: $schema=../vendor/") and said.splitlines()[1] == "# For people"
 
 
 @pytest.mark.parametrize(
@@ -34,8 +35,8 @@ def test_hard_names_and_all_keys_come_back_as_they_were(tmp_path):
         ("tables: {t: {colums: {}}}", "columns"),
         ("tables: {t: {key: [b], columns: {a: {type: text}}}}", "'b' is a key but not a column"),
         ("tables: {t: {columns: {12: {type: text}}}}", "column 12: write the name in quotes"),
-        ("tables: {t: {columns: {a: {type: text}", "schema.yaml cannot be used"),
-        ("[]", "schema.yaml cannot be used"),
+        ("tables: {t: {columns: {a: {type: text}", "schema.yaml is not YAML: line "),
+        ("[]", "schema.yaml, line 1: the file is []; write `key: value` lines below it."),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path, text, words):

@@ -10,7 +10,7 @@ __all__ = ["data_sheet"]
 def data_sheet(facts: dict) -> str:
     """Return the sheet as Markdown; `facts` as `collect_facts` returns them."""
     lines = [f"# Data sheet: {prose(facts['project']['name'])}", "", prose(facts["project"]["description"]), ""]
-    lines += [*section("Motivation", [text_or_gap(facts["requirements"].use["purpose"])])]
+    lines += [*section("Motivation", [text_or_gap(facts["requirements"].use.purpose)])]
     lines += [*_composition(facts), *_collection(facts), *_preprocessing(facts), *_labels(facts), *_splits(facts)]
     lines += [
         *_personal(facts),
@@ -58,7 +58,7 @@ def _collection(facts: dict) -> list[str]:
         for name, entry in (source.get("tables") or {}).items()
     ]
     files = table(["table", "file", "bytes", "sha256"], rows, right="bytes") if rows else []
-    return section("Collection", [f"How: {text_or_gap(said['collected'])}"], facts_table(common), files)
+    return section("Collection", [f"How: {text_or_gap(said.collected)}"], facts_table(common), files)
 
 
 def _preprocessing(facts: dict) -> list[str]:
@@ -112,7 +112,7 @@ def _personal(facts: dict) -> list[str]:
 def _distribution(facts: dict) -> list[str]:
     said = facts["requirements"].data
     kept = {f"kept, {one.name}": _kept(one) for one in facts["tables"].values()}
-    shared = {"licence": text_or_gap(said["licence"]), "shared with": text_or_gap(said["shared_with"])}
+    shared = {"licence": text_or_gap(said.licence), "shared with": text_or_gap(said.shared_with)}
     return section("Distribution and retention", facts_table(shared | kept))
 
 

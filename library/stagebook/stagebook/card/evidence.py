@@ -50,15 +50,15 @@ def value(facts: dict) -> list[str]:
     used = []
     if worth.get("threshold") is not None and facts["task"].get("classes"):
         used = [f"Called {prose(facts['task']['classes'][1])} from a probability of {show(worth['threshold'])} on."]
-    why = facts_table({name: prose(text) for name, text in costs["reasons"].items()})
+    why = facts_table({name: prose(text) for name, text in costs.reasons.items()})
     decided = table(["decided with", "cost", "saved"], rows, right="cost saved")
     return section("Value", unit, decided, used, why)
 
 
 def _unit(facts: dict) -> str:
     costs = facts["requirements"].costs
-    if costs["matrix"]:
-        return f"in {prose(costs['currency'])} per {prose(costs['per'])}"
+    if costs.matrix:
+        return f"in {prose(costs.currency)} per {prose(costs.per)}"
     return f"if every {'unit of ' if facts['task'].get('task') == 'regression' else ''}error costs 1"
 
 

@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow.parquet as pq
-from ruamel.yaml import YAML
 
-from ..data.schema import read_schema
+from ..data.schema import read_datasets, read_schema
 from ..features.store import FeatureView
 from ..gate.requirements import FILE, read_requirements
 from ..project.errors import DataError
@@ -66,10 +65,8 @@ def collect_facts(root: Path, views: Iterable[FeatureView] = ()) -> dict:
 def _read_meanings(schema: Path, tables: dict, views: Iterable[FeatureView]) -> dict[str, str]:
     """Return what each column means: that of a feature, else of what steps make, else of a raw table."""
     meanings = {column.name: column.description for one in tables.values() for column in one.columns.values()}
-    made = (YAML(typ="safe").load(schema.read_text(encoding="utf-8")).get("datasets") or {}) if tables else {}
-    for dataset in made.values():
-        columns = dataset.get("columns") or {}
-        meanings |= {name: keys["description"] for name, keys in columns.items() if "description" in keys}
+    for dataset in (read_datasets(schema) if tables else {}).values():
+        meanings |= {name: column.description for name, column in dataset.columns.items() if column.description}
     return meanings | {name: feature.description for view in views for name, feature in view.features.items()}
 
 

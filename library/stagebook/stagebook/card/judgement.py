@@ -38,11 +38,11 @@ def thirteen(facts: dict) -> list[str]:
     points = {point["gate"]: verdict(point) for point in (facts.get("registration") or {}).get("points") or []}
     rows = []
     for name, entry in facts["requirements"].requirements.items():
-        if "not_needed_because" in entry:
-            said, where = f"not needed: {text_or_gap(entry['not_needed_because'])}", ""
+        if entry.not_needed_because is not None:
+            said, where = f"not needed: {text_or_gap(entry.not_needed_because)}", ""
         else:
-            said = text_or_gap(entry["bar"])
-            gate = entry.get("gate", "")
-            where = f"gate {plain(gate)}: {points.get(gate, 'not judged')}" if gate else prose(entry.get("check", ""))
+            said = text_or_gap(entry.threshold)
+            gate = entry.gate or ""
+            where = f"gate {plain(gate)}: {points.get(gate, 'not judged')}" if gate else prose(entry.check or "")
         rows.append([plain(name), said, where])
     return section("Requirements beyond accuracy", table(["requirement", "bar", "checked by"], rows) if rows else [])

@@ -37,13 +37,17 @@ def missing_parts(requirements: Requirements, facts: dict) -> list[str]:
         missing.append("models/candidate: no package of the model; `dvc repro train` writes it")
     splits = facts.get("splits", {})
     missing += [f"data/processed/{name}.parquet is missing" for name in SPLITS if name not in splits]
-    return missing + _missing_meanings(facts.get("tables", {}), requirements.risk.get("category") == "high")
+    return missing + _missing_meanings(facts.get("tables", {}), _is_high_risk(requirements))
 
 
 def left_to_people(requirements: Requirements, tables: dict[str, Table]) -> list[str]:
     """Return a sentence for each part that no run can fill in: texts, duties of the risk category, meanings of tables."""
-    meanings = _missing_meanings(tables, requirements.risk.get("category") == "high")
+    meanings = _missing_meanings(tables, _is_high_risk(requirements))
     return [*_empty_texts(requirements), *find_open_duties(requirements), *meanings]
+
+
+def _is_high_risk(requirements: Requirements) -> bool:
+    return requirements.risk is not None and requirements.risk.category == "high"
 
 
 def _empty_texts(requirements: Requirements) -> list[str]:

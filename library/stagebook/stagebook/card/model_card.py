@@ -44,19 +44,19 @@ def _head(facts: dict) -> dict[str, str]:
 def _use(facts: dict) -> list[str]:
     use = facts["requirements"].use
     names = {"purpose": "purpose", "users": "users", "not_for": "not for", "limits": "limits"}
-    return section("Intended use", facts_table({name: text_or_gap(use[key]) for key, name in names.items()}))
+    return section("Intended use", facts_table({name: text_or_gap(getattr(use, key)) for key, name in names.items()}))
 
 
 def _risk(facts: dict) -> list[str]:
     requirements, risk = facts["requirements"], facts["requirements"].risk
-    if not risk:
+    if risk is None:
         return []
     said = {
-        "category": text_or_gap(risk["category"]),
-        "reason": text_or_gap(risk["reason"]),
-        "transparency": prose(risk["transparency"]),
-        "human oversight": prose(risk["human_oversight"]),
-        "predictions are logged": show(risk["logging"]),
+        "category": text_or_gap(risk.category),
+        "reason": text_or_gap(risk.reason),
+        "transparency": prose(risk.transparency),
+        "human oversight": prose(risk.human_oversight),
+        "predictions are logged": show(risk.logging),
     }
     duties = find_open_duties(requirements)
     left = [*bullets(f"**open**: {prose(duty)}" for duty in duties)] or ["All that this category requires is there."]

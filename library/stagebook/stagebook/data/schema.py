@@ -1,39 +1,50 @@
 """data/schema.yaml: what the raw tables must look like, and what their columns mean."""
 
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import Annotated, ClassVar, Literal
 
 from pandera.pandas import Check, DataFrameSchema
 from pandera.pandas import Column as PanderaColumn
-from ruamel.yaml import YAML, YAMLError
+from pydantic import BeforeValidator, Field, StrictBool, StrictInt
+from pydantic.dataclasses import dataclass
+from pydantic.json_schema import SkipJsonSchema
 
-from ..project.errors import DataError
-from ..project.files import replace_file
+from ..project.yaml_files import as_line, read_yaml, write_yaml
+from ..project.yaml_values import CONFIG, Names, Number, Problem, Scalar, Section, Text, give_names
 
-__all__ = ["Column", "Table", "read_schema", "to_pandera", "write_schema"]
+__all__ = ["Column", "Dataset", "Schema", "Table", "read_datasets", "read_schema", "to_pandera", "write_schema"]
 
-TYPES = ("integer", "number", "boolean", "date", "category", "text")
-ROLES = ("feature", "target", "time", "label_time", "group", "identifier", "ignored")
-MASKS = ("drop", "hash", "keep")
+Type = Literal["integer", "number", "boolean", "date", "category", "text"]
+Role = Literal["feature", "target", "time", "label_time", "group", "identifier", "ignored"]
+Mask = Literal["drop", "hash", "keep"]
+EDITOR = "# yaml-language-server: $schema=../vendor/stagebook/stagebook/schemas/schema.json\n"
 
 
-@dataclass(frozen=True)
-class Column:
+def _described(description: str, default: object = "") -> object:
+    return Field(default=default, description=description)
+
+
+@dataclass(frozen=True, config=CONFIG)
+class Column(Section):
     """One column; the attributes are the keys of its line in data/schema.yaml."""
 
-    name: str
-    type: str
-    role: str = "feature"
-    why: str = ""
-    missing: bool = True
-    missing_values: list = field(default_factory=list)
-    min: float | None = None
-    max: float | None = None
-    pattern: str | None = None
-    unit: str = ""
-    description: str = ""
-    pii: bool = False
-    mask: str = "drop"
+    GIVEN: ClassVar = frozenset({"name"})
+
+    name: SkipJsonSchema[Text]
+    type: Type = Field(description="integer, number, boolean, date, category or text")
+    role: Role = _described("What the column is for. A model sees only features.", "feature")
+    why: Text = _described("Reason of the role or of the mask")
+    missing: StrictBool = _described("May values be missing?", True)
+    missing_values: list[Scalar] = Field(default_factory=list, description="Values that stand for a missing one")
+    min: Number | None = _described("Smallest allowed value", None)
+    max: Number | None = _described("Largest allowed value", None)
+    pattern: Text | None = _described("Regular expression that each value must match", None)
+    unit: Text = _described("Unit, for the catalog")
+    description: Text = _described("Meaning, for the catalog")
+    pii: StrictBool = _described("Is it personal data?", False)
+    mask: Mask = _described("What is done with personal data before it leaves data/raw", "drop")
 
     @property
     def kind(self) -> str:
@@ -41,25 +52,53 @@ class Column:
         return "number" if self.type == "integer" else self.type
 
 
-@dataclass(frozen=True)
-class Table:
+@dataclass(frozen=True, config=CONFIG)
+class Table(Section):
     """One raw table, stored as data/raw/<name>.parquet."""
 
-    name: str
-    columns: dict[str, Column]
-    description: str = ""
-    owner: str = ""
-    key: list = field(default_factory=list)
-    retention_days: int | None = None
-    joins: dict = field(default_factory=dict)
+    GIVEN: ClassVar = frozenset({"name"})
+
+    name: SkipJsonSchema[Text]
+    columns: Annotated[dict[str, Column], BeforeValidator(give_names)] = Field(description="a line for each column")
+    description: Text = _described("What one row is, for the catalog")
+    owner: Text = _described("Who delivers the table")
+    key: Names = Field(default_factory=list, description="Columns whose values together name a row")
+    retention_days: StrictInt | None = _described("Age in days above which rows are dropped", None)
+    joins: dict[Text, Names] = Field(default_factory=dict, description="Other table: columns that find its key")
 
     def with_role(self, role: str) -> list[str]:
         """Return the names of the columns that have this role."""
         return [column.name for column in self.columns.values() if column.role == role]
 
 
+@dataclass(frozen=True, config=CONFIG)
+class DatasetColumn(Section):
+    """What a column that a step makes means."""
+
+    description: Text = _described("Meaning, for the catalog")
+    unit: Text = _described("Unit, for the catalog")
+    pii: StrictBool = _described("Is it personal data?", False)
+
+
+@dataclass(frozen=True, config=CONFIG)
+class Dataset(Section):
+    """What the table that a step makes means, for the catalog."""
+
+    description: Text = _described("What one row is")
+    owner: Text = _described("Who answers for it")
+    columns: dict[Text, DatasetColumn] = Field(default_factory=dict, description="New columns only")
+
+
+@dataclass(frozen=True, config=CONFIG)
+class Schema(Section):
+    """The whole file."""
+
+    tables: Annotated[dict[str, Table], BeforeValidator(give_names)] = Field(description="the raw tables, by name")
+    datasets: dict[Text, Dataset] = Field(default_factory=dict, description="What steps make of the tables")
+
+
 def read_schema(path: str | Path) -> dict[str, Table]:
-    """Read the schema file.
+    """Read the tables of the schema file.
 
     Returns
     -------
@@ -69,65 +108,52 @@ def read_schema(path: str | Path) -> dict[str, Table]:
     Raises
     ------
     DataError
-        The file is missing, is not YAML, or says something that is not known; the message names table and column.
+        The file is missing, is not YAML, or has a key or value that cannot be; the message names line, table and column.
     """
-    path = Path(path)
-    try:
-        tables = YAML(typ="safe").load(path.read_text(encoding="utf-8"))["tables"]
-        return {name: _table(str(name), content) for name, content in tables.items()}
-    except OSError as error:
-        raise DataError(f"{path} is missing. Git has it: `git checkout -- {path.name}`.") from error
-    except (YAMLError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path} cannot be used: {error}") from error
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from error
+    return _read(path).tables
 
 
-def _table(name: str, content: dict) -> Table:
-    columns = {column: _column(name, column, keys) for column, keys in content["columns"].items()}
-    known = {"description", "owner", "key", "retention_days", "joins"}
-    _check_keys(f"table {name!r}", content, known | {"columns"})
-    named = [*content.get("key", []), *(key for keys in content.get("joins", {}).values() for key in keys)]
-    if strange := [key for key in named if key not in columns]:
-        raise DataError(f"table {name!r}: {strange[0]!r} is a key but not a column.")
-    return Table(name, columns, **{key: content[key] for key in known & set(content)})
+def read_datasets(path: str | Path) -> dict[str, Dataset]:
+    """Read what the schema file says of the tables that steps make, by name or pattern; errors as of `read_schema`."""
+    return _read(path).datasets
 
 
-def _column(table: str, name: object, keys: dict) -> Column:
-    where = f"table {table!r}, column {name!r}"
-    if not isinstance(name, str):
-        raise DataError(f"{where}: write the name in quotes.")
-    _check_keys(where, keys, {field.name for field in fields(Column)} - {"name"})
-    column = Column(name, **({"type": ""} | keys))
-    for key, allowed in (("type", TYPES), ("role", ROLES), ("mask", MASKS)):
-        if getattr(column, key) not in allowed:
-            raise DataError(f"{where}: `{key}` is {getattr(column, key)!r}; it must be one of {', '.join(allowed)}.")
-    return column
+def _read(path: str | Path) -> Schema:
+    return read_yaml(path, Schema, check=_find_strange_keys, name_keys=_name_keys)
 
 
-def _check_keys(where: str, content: dict, known: set[str]) -> None:
-    if unknown := sorted(map(str, set(content) - known)):
-        raise DataError(f"{where}: `{unknown[0]}` is not known; there is {', '.join(sorted(known))}.")
+def _find_strange_keys(schema: Schema) -> Iterator[Problem]:
+    for name, table in schema.tables.items():
+        for key in table.key:
+            if key not in table.columns:
+                yield Problem(f": {key!r} is a key but not a column.", "tables", name, "key")
+        for other, keys in table.joins.items():
+            for key in keys:
+                if key not in table.columns:
+                    yield Problem(f": {key!r} is a key but not a column.", "tables", name, "joins", other)
 
 
-def write_schema(tables: dict[str, Table], datasets: dict[str, dict], path: str | Path, header: str) -> None:
+def _name_keys(keys: tuple, content: object) -> str:
+    """Return table 'orders', column 'paid': `type`."""
+    if keys[:1] != ("tables",) or len(keys) < 2:
+        return ".".join(map(str, keys)) or "the file"
+    column = len(keys) > 3 and keys[2] == "columns"
+    rest = ".".join(map(str, keys[4:] if column else keys[2:]))
+    return f"table {keys[1]!r}{f', column {keys[3]!r}' if column else ''}{f': `{rest}`' if rest else ''}"
+
+
+def write_schema(tables: Mapping[str, Table], datasets: Mapping[str, dict], path: str | Path, header: str) -> None:
     """Write the schema file, a line per column, below the comment `header`.
 
     `datasets` is for the catalog: descriptions and owners of what steps make of the tables.
     """
-    yaml = YAML()
-    yaml.width, yaml.allow_unicode = 10_000, True
-    content = yaml.map()
+    content = {}
     for name, table in tables.items():
-        columns = yaml.map()
-        for column in table.columns.values():
-            columns[column.name] = yaml.map(**{"type": column.type} | _said(column, Column(column.name, column.type)))
-            columns[column.name].fa.set_flow_style()
+        said = {each.name: _said(each, Column(each.name, each.type)) for each in table.columns.values()}
+        columns = {column: as_line({"type": table.columns[column].type} | keys) for column, keys in said.items()}
         rest = {key: value for key, value in _said(table, Table(name, {})).items() if key != "columns"}
-        content[name] = yaml.map(**rest, columns=columns)
-    with replace_file(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        file.write(header)
-        yaml.dump({"tables": content, "datasets": datasets}, file)
+        content[name] = rest | {"columns": columns}
+    write_yaml({"tables": content, "datasets": dict(datasets)}, path, EDITOR + header)
 
 
 def _said(item: Column | Table, default: Column | Table) -> dict:

@@ -1,27 +1,125 @@
-"""docs/behaviour.yaml: what a model must do, whatever its figures; each test is read and checked before it is run."""
+"""docs/behaviour.yaml: what a model must do, however good its metrics are; each test is read and checked before it is run."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import pandas as pd
-from ruamel.yaml import YAML, YAMLError
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, model_validator
+from pydantic.dataclasses import dataclass
 
 from ..model.task import Task
-from ..project.errors import DataError
-from ..project.yaml_values import check_one_of, read_mapping, read_number, read_text
+from ..project.yaml_files import read_yaml
+from ..project.yaml_values import CONFIG, Number, Problem, Section, Text, TextLine, read_number
 
-__all__ = ["FIGURES", "read_behaviour"]
+__all__ = ["FIGURES", "Direction", "Invariance", "Minimum", "read_behaviour"]
 
-KEYS = {
-    "invariance": {"tolerance", "share"},
-    "direction": {"prediction", "tolerance", "share"},
-    "minimum": {"figure", "at_least", "at_most"},
-}
-ANY = {"name", "kind", "reason", "where", "set", "add", "shuffle", "class"}
-LIMITS = {"above": ">", "at_least": ">=", "below": "<", "at_most": "<="}
 FIGURES = {"mean": "mean", "lowest": "min", "highest": "max"}
+Value = Annotated[Any, WithJsonSchema({"type": ["string", "number", "boolean", "null"]})]
 
 
-def read_behaviour(path: str | Path, table: pd.DataFrame, task: Task) -> list[dict]:
+@dataclass(frozen=True, config=CONFIG)
+class Limits(Section):
+    """Limits of the numbers in a column."""
+
+    above: Number | None = None
+    at_least: Number | None = None
+    below: Number | None = None
+    at_most: Number | None = None
+
+
+def _not_empty(text: str) -> str:
+    if not text:
+        raise Problem("is empty. Write it.")
+    return text
+
+
+def _share(number: float) -> float:
+    if not 0 < number <= 1:
+        raise Problem(f"is {number}; it must be above 0 and at most 1.")
+    return number
+
+
+Condition = Annotated[
+    Annotated[Limits, Tag("limits")] | Annotated[list[Value], Tag("values")] | Annotated[Value, Tag("value")],
+    Discriminator(lambda given: {dict: "limits", Limits: "limits", list: "values"}.get(type(given), "value")),
+]
+Name = Annotated[TextLine, AfterValidator(_not_empty)]
+Share = Annotated[Number, AfterValidator(_share)]
+# YAML reads the class 0 as a number.
+Class = Annotated[Text, BeforeValidator(lambda name: str(name)), WithJsonSchema({"type": ["string", "number"]})]
+
+
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
+class Test(Section):
+    """What all tests have: which rows are looked at, and how they are changed."""
+
+    __test__ = False  # pytest: this is no test case
+
+    name: Name = Field(description="what the test is called in reports")
+    reason: Name = Field(description="why the model must do this")
+    where: dict[Text, Condition] = Field(default_factory=dict, description="column: value, list of values, or limits")
+    set: dict[Text, Value] = Field(default_factory=dict, description="column: new value; null is a missing value")
+    add: dict[Text, Number] = Field(default_factory=dict, description="column: number that is added")
+    shuffle: list[Text] = Field(default_factory=list, description="columns whose values are shuffled")
+    class_: Class | None = Field(default=None, alias="class", description="class whose probability is meant")
+
+
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
+class Change(Test):
+    """A test that compares predictions before and after a change of the rows."""
+
+    tolerance: Number = Field(default=0.0, description="size of a move of the prediction that is allowed")
+    share: Share | None = Field(default=None, description="share of rows that must do so; if left out, their mean must")
+
+    @model_validator(mode="after")
+    def _check_change(self) -> "Change":
+        if not (self.set or self.add or self.shuffle):
+            raise Problem("changes nothing; write what to `set`, to `add` or to `shuffle`.")
+        return self
+
+
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
+class Invariance(Change):
+    """The prediction must stay."""
+
+    kind: Literal["invariance"] = Field(description="invariance: the prediction must stay")
+
+
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
+class Direction(Change):
+    """The prediction must not move in one direction."""
+
+    kind: Literal["direction"] = Field(description="direction: the prediction must not move in one direction")
+    prediction: Literal["not lower", "not higher"] = Field(description="not lower or not higher")
+
+
+@dataclass(frozen=True, kw_only=True, config=CONFIG)
+class Minimum(Test):
+    """A statistic of the predictions must reach a threshold."""
+
+    kind: Literal["minimum"] = Field(description="minimum: a statistic of the predictions must reach a threshold")
+    figure: Literal[tuple(FIGURES)] = Field(description="mean, lowest or highest prediction")
+    at_least: Number | None = Field(default=None, description="the figure must not be below this threshold")
+    at_most: Number | None = Field(default=None, description="the figure must not be above this threshold")
+
+    @model_validator(mode="after")
+    def _check_threshold(self) -> "Minimum":
+        if (self.at_least is None) == (self.at_most is None):
+            raise Problem(": give it `at_least` or `at_most`.")
+        return self
+
+
+@dataclass(frozen=True, config=CONFIG)
+class Behaviour(Section):
+    """The whole file."""
+
+    tests: list[Annotated[Invariance | Direction | Minimum, Field(discriminator="kind")]] = Field(
+        default_factory=list, description="What the model must do"
+    )
+
+
+def read_behaviour(path: str | Path, table: pd.DataFrame, task: Task) -> list[Test]:
     """Return the tests of the file.
 
     Parameters
@@ -34,83 +132,62 @@ def read_behaviour(path: str | Path, table: pd.DataFrame, task: Task) -> list[di
     Raises
     ------
     DataError
-        The file is missing or not YAML, or a test cannot be run; the message names file and test.
+        The file is missing or not YAML, or a test cannot be run; the message names line and test.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise DataError(
-            f"{path} is missing. Git has it: `git checkout -- docs/behaviour.yaml`; without tests, `tests: []`."
-        )
+    hint = "; without tests, `tests: []`"
+    check = lambda file: _find_problems(file.tests, table, task)
+    return read_yaml(path, Behaviour, check=check, name_keys=_name_keys, hint=hint).tests
+
+
+def _name_keys(keys: tuple, content: object) -> str:
+    """Return test 'late airport': where rain."""
+    if len(keys) < 2:
+        return "".join(keys) or "the file"
+    test = content["tests"][keys[1]]
+    name = test.get("name") if isinstance(test, dict) else None
+    rest = " ".join(str(key) for key in keys[2:] if not isinstance(key, int))
+    return f"test {repr(name) if name and isinstance(name, str) else keys[1] + 1}{f': {rest}' if rest else ''}"
+
+
+def _find_problems(tests: list[Test], table: pd.DataFrame, task: Task) -> Iterator[Problem]:
+    """Yield what the tests name that the hold-out or the task has not."""
+    names = [test.name for test in tests]
+    for place, test in enumerate(tests):
+        where = ("tests", place)
+        if test.name in names[:place]:
+            yield Problem("is there twice; give each a name of its own.", *where)
+        yield from _find_strange_columns(test, table, task, where)
+        classes = tuple(task.classes) or ("(none: the task is regression)",)
+        if test.class_ is not None and test.class_ not in classes:
+            yield Problem(f"is {test.class_!r}; it must be one of {', '.join(classes)}.", *where, "class")
+        if test.class_ is None and task.kind == "multiclass":
+            sentence = f"has no `class`; write whose probability is meant: {', '.join(task.classes)}."
+            yield Problem(sentence, *where)
+
+
+def _find_strange_columns(test: Test, table: pd.DataFrame, task: Task, where: tuple) -> Iterator[Problem]:
+    there = [name for name in table if name != task.target]
+    for key in ("where", "set", "add", "shuffle"):
+        for column in getattr(test, key):
+            if column not in there:
+                yield Problem(f"names {column!r}; the hold-out has {', '.join(there)}.", *where, key)
+            elif problem := _find_strange_value(test, key, column, pd.api.types.is_numeric_dtype(table[column])):
+                yield Problem(problem, *where, key, column)
+
+
+def _find_strange_value(test: Test, key: str, column: str, numeric: bool) -> str:
+    """Return what is wrong with a value for a column of numbers or of text; nothing if it fits."""
+    if key == "where":
+        limits = isinstance(test.where[column], Limits) and not numeric
+        return ": the column is text; ask for a value or a list of values." if limits else ""
+    value = None if key == "shuffle" else getattr(test, key)[column]
+    if value is None:
+        return ""
+    if not numeric:
+        fits = key == "set" and isinstance(value, str)
+        return "" if fits else f"is {value!r}; the column is text: `set` it to a text in quotes."
     try:
-        content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-        tests = read_mapping("the file", content, {"tests"}).get("tests") or []
-        if not isinstance(tests, list):
-            raise DataError(f"tests is {tests!r}; it must be a list.")
-        tests = [_read_test(f"test {place}", test, table, task) for place, test in enumerate(tests, start=1)]
-        if twice := [test["name"] for test in tests if sum(other["name"] == test["name"] for other in tests) > 1]:
-            raise DataError(f"test {twice[0]!r} is there twice; give each a name of its own.")
-    except (YAMLError, UnicodeError) as error:
-        raise DataError(f"{path} is not YAML: {error}") from error
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from error
-    return tests
-
-
-def _read_test(where: str, test: object, table: pd.DataFrame, task: Task) -> dict:
-    test = read_mapping(where, test)
-    for key in ("name", "kind", "reason"):
-        if not read_text(f"{where}.{key}", test.get(key)):
-            raise DataError(f"{where} has no `{key}`.")
-    where = f"test {test['name']!r}"
-    check_one_of(f"{where}: kind", test["kind"], tuple(KEYS))
-    read_mapping(where, test, ANY | KEYS[test["kind"]])
-    test = {"where": {}, "set": {}, "add": {}, "shuffle": [], "tolerance": 0.0} | test
-    _check_changes(where, test, table, task)
-    _check_bar(where, test, task)
-    return test
-
-
-def _check_changes(where: str, test: dict, table: pd.DataFrame, task: Task) -> None:
-    named = {key: list(read_mapping(f"{where}: {key}", test[key])) for key in ("where", "set", "add")}
-    named["shuffle"] = test["shuffle"]
-    if not isinstance(test["shuffle"], list):
-        raise DataError(f"{where}: shuffle is {test['shuffle']!r}; it must be a list of columns.")
-    for key, columns in named.items():
-        for column in columns:
-            if column == task.target or column not in table:
-                there = ", ".join(name for name in table if name != task.target)
-                raise DataError(f"{where}: {key} names {column!r}; the hold-out has {there}.")
-    for column, value in [*test["set"].items(), *test["add"].items()]:
-        if value is None and column in test["set"]:
-            continue  # missing
-        if pd.api.types.is_numeric_dtype(table[column]):
-            read_number(f"{where}: {column}", value)
-        elif column in test["add"] or not isinstance(value, str):
-            raise DataError(f"{where}: {column} is {value!r}; the column is text: `set` it to a text in quotes.")
-    for column, condition in test["where"].items():
-        if isinstance(condition, dict):
-            if not pd.api.types.is_numeric_dtype(table[column]):
-                raise DataError(f"{where}: where {column}: the column is text; ask for a value or a list of values.")
-            read_mapping(f"{where}: where {column}", condition, set(LIMITS))
-            for limit, value in condition.items():
-                read_number(f"{where}: where {column} {limit}", value)
-    if test["kind"] != "minimum" and not (test["set"] or test["add"] or test["shuffle"]):
-        raise DataError(f"{where} changes nothing; say what to `set`, to `add` or to `shuffle`.")
-
-
-def _check_bar(where: str, test: dict, task: Task) -> None:
-    read_number(f"{where}: tolerance", test["tolerance"])
-    if "share" in test and not 0 < read_number(f"{where}: share", test["share"]) <= 1:
-        raise DataError(f"{where}: share is {test['share']}; it must be above 0 and at most 1.")
-    if test["kind"] == "direction":
-        check_one_of(f"{where}: prediction", test.get("prediction"), ("not lower", "not higher"))
-    if test["kind"] == "minimum":
-        check_one_of(f"{where}: figure", test.get("figure"), tuple(FIGURES))
-        if ("at_least" in test) == ("at_most" in test):
-            raise DataError(f"{where}: give it `at_least` or `at_most`.")
-        read_number(f"{where}: bar", test.get("at_least", test.get("at_most")))
-    if "class" in test:
-        test["class"] = str(test["class"])  # YAML reads the class 0 as a number
-        check_one_of(f"{where}: class", test["class"], tuple(task.classes) or ("(none: the task is regression)",))
-    elif task.kind == "multiclass":
-        raise DataError(f"{where} has no `class`; say whose probability is meant: {', '.join(task.classes)}.")
+        read_number(value)
+    except Problem as problem:
+        return str(problem)
+    return ""

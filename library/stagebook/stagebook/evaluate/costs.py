@@ -1,28 +1,53 @@
-"""What errors cost, as docs/requirements.yaml says it."""
+"""What errors cost: the section `costs` of docs/requirements.yaml."""
+
+from typing import Annotated
+
+from pydantic import Field, PlainValidator, WithJsonSchema
+from pydantic.dataclasses import dataclass
 
 from ..model.task import Task
 from ..project.errors import DataError
-from ..project.yaml_values import read_mapping, read_number
+from ..project.yaml_values import CONFIG, Problem, Section, Text, TextLine, read_number
 
-__all__ = ["check_costs", "read_matrix"]
+__all__ = ["Costs", "check_costs"]
 
 
-def read_matrix(matrix: dict) -> dict:
+def _read_matrix(matrix: object) -> dict:
     """Return costs with class names as text: YAML reads the class 0 as a number."""
+    if not isinstance(matrix, dict):
+        raise Problem(f"is {matrix!r}; write `key: value` lines below it.")
     if matrix.keys() <= {"too_high", "too_low"}:
-        return {key: read_number(f"costs.matrix.{key}", cost) for key, cost in matrix.items()}
-    return {_class(actual): _row(_class(actual), row) for actual, row in matrix.items()}
+        return {key: read_number(cost, key) for key, cost in matrix.items()}
+    return {_class(actual): _row(actual, row) for actual, row in matrix.items()}
 
 
-def _row(actual: str, row: object) -> dict[str, float]:
-    where = f"costs.matrix.{actual}"
-    return {_class(said): read_number(f"{where}.{said}", cost) for said, cost in read_mapping(where, row).items()}
+def _row(actual: object, row: object) -> dict[str, float]:
+    if not isinstance(row, dict | None):
+        raise Problem(f"is {row!r}; write `key: value` lines below it.", actual)
+    return {_class(predicted): read_number(cost, actual, predicted) for predicted, cost in (row or {}).items()}
 
 
 def _class(name: object) -> str:
     if isinstance(name, bool) or name is None:
-        raise DataError(f"costs.matrix: class {name!r} would be read as yes or no; put it in quotes.")
+        raise Problem(f": class {name!r} would be read as yes or no; put it in quotes.")
     return str(name)
+
+
+NUMBERS = {"type": "object", "additionalProperties": {"type": "number"}}
+MATRIX = {"type": "object", "additionalProperties": {"anyOf": [{"type": "number"}, NUMBERS]}}
+
+
+@dataclass(frozen=True, config=CONFIG)
+class Costs(Section):
+    """What decisions cost, and why; the threshold of a binary model follows from it."""
+
+    currency: TextLine = Field(default="", description="Currency of the costs, such as EUR")
+    per: TextLine = Field(default="", description="What one row is, such as flight")
+    matrix: Annotated[dict, PlainValidator(_read_matrix), WithJsonSchema(MATRIX)] = Field(
+        default_factory=dict,
+        description="{actual class: {predicted class: cost}}, or {too_high: cost, too_low: cost} per unit of the target",
+    )
+    reasons: dict[Text, TextLine] = Field(default_factory=dict, description="Why each cost is what it is")
 
 
 def check_costs(matrix: dict, task: Task) -> None:

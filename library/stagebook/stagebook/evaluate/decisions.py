@@ -6,7 +6,7 @@ import pandas as pd
 
 from ..model.task import Task
 from ..project.errors import DataError
-from .costs import check_costs
+from .costs import Costs, check_costs
 
 __all__ = ["cost_curve", "cost_matrix", "cost_per_row", "decide", "draw_cost_curve", "find_threshold", "say_value"]
 
@@ -71,12 +71,12 @@ def cost_per_row(task: Task, label: np.ndarray, prediction: np.ndarray, matrix: 
     return float(f"{lost.mean():.5g}")
 
 
-def say_value(task: Task, label: np.ndarray, predictions: dict[str, np.ndarray], costs: dict) -> dict:
+def say_value(task: Task, label: np.ndarray, predictions: dict[str, np.ndarray], costs: Costs) -> dict:
     """Return what acting on each model has cost per row, and above which probability a binary one acts."""
-    cost = {name: cost_per_row(task, label, said, costs["matrix"]) for name, said in predictions.items()}
-    about = {"currency": costs["currency"] or "errors", "per": costs["per"] or "row"}
+    cost = {name: cost_per_row(task, label, said, costs.matrix) for name, said in predictions.items()}
+    about = {"currency": costs.currency or "errors", "per": costs.per or "row"}
     if task.kind == "binary":
-        about["threshold"] = find_threshold(cost_matrix(costs["matrix"], task))
+        about["threshold"] = find_threshold(cost_matrix(costs.matrix, task))
     return about | {"cost": {"no model": cost.pop("trivial"), **cost}}
 
 

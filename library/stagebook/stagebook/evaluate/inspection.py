@@ -1,33 +1,41 @@
 """Where it is weak, whom it treats differently, how it behaves and what it relies on: what one figure for all rows hides."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from ruamel.yaml import YAML, YAMLError
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
 from ..model.task import Task
-from ..project.errors import DataError
-from ..project.yaml_values import read_names
+from ..project.yaml_files import read_yaml
+from ..project.yaml_values import CONFIG, Names, Problem, Section, suggest
 
 __all__ = ["list_segments", "read_columns", "rounded", "sum_fairness", "sum_up"]
 
 
+@dataclass(frozen=True, config=CONFIG)
+class Columns(Section):
+    """The two keys of docs/requirements.yaml that name columns of the hold-out."""
+
+    OPEN = True
+
+    segments: Names = Field(default_factory=list)
+    sensitive: Names = Field(default_factory=list)
+
+
 def read_columns(path: str | Path, table: pd.DataFrame, task: Task) -> dict[str, list[str]]:
     """Return the columns under `segments` and `sensitive`; DataError if one is not in the hold-out, or is the label."""
-    path = Path(path)
-    try:
-        content = YAML(typ="safe").load(path.read_text(encoding="utf-8")) or {}
-    except OSError as error:
-        raise DataError(f"{path} is missing. Git has it: `git checkout -- docs/{path.name}`.") from error
-    except (YAMLError, UnicodeError) as error:
-        raise DataError(f"{path} is not YAML: {error}") from error
-    wanted = {key: read_names(f"{path}: {key}", content.get(key)) for key in ("segments", "sensitive")}
     there = [name for name in table if name != task.target]
-    for key, names in wanted.items():
-        if strange := [name for name in names if name not in there]:
-            raise DataError(f"{path}: {key} names {strange[0]!r}; the hold-out has {', '.join(there)}.")
-    return wanted
+
+    def find_strange(columns: Columns) -> Iterator[Problem]:
+        for key, names in vars(columns).items():
+            for name in names:
+                if name not in there:
+                    yield Problem(f"names {name!r}; the hold-out has {', '.join(there)}.{suggest(name, there)}", key)
+
+    return dict(vars(read_yaml(path, Columns, check=find_strange)))
 
 
 def rounded(value):

@@ -27,25 +27,28 @@ def find_open_duties(requirements: Requirements) -> list[str]:
     A file without the section `risk` has no duties: that section is an option of the project.
     """
     risk = requirements.risk
-    if not risk:
+    if risk is None:
         return []
-    open_duties = [f"risk.{key} {PLEASE[key]}" for key in REQUIRED[risk["category"]] if not risk[key]]
-    if risk["category"] == "unacceptable":
+    open_duties = [f"risk.{key} {PLEASE[key]}" for key in REQUIRED[risk.category] if not getattr(risk, key)]
+    if risk.category == "unacceptable":
         open_duties.append("risk.category is unacceptable; such a use is forbidden (EU AI Act, Article 5)")
-    if risk["category"] == "high":
+    if risk.category == "high":
         if not requirements.sensitive:
             open_duties.append("sensitive is empty; name the columns that tell groups of people apart (Article 10)")
-        if FAIRNESS not in {gate.figure for gate in requirements.gates}:
-            open_duties.append(f"gates: none has `figure: {FAIRNESS}`; high risk needs a bar for fairness (Article 10)")
+        if FAIRNESS not in {gate.metric for gate in requirements.gates}:
+            open_duties.append(
+                f"gates: none has `metric: {FAIRNESS}`; high risk needs a threshold for fairness (Article 10)"
+            )
     return open_duties
 
 
 def find_empty_texts(requirements: Requirements) -> list[str]:
     """Return the key of each text that a person must write and has not; those of `risk` are duties."""
-    empty = [f"{name}.{key}" for name in ("use", "data") for key, text in vars(requirements)[name].items() if not text]
+    sections = {"use": requirements.use, "data": requirements.data}
+    empty = [f"{name}.{key}" for name, section in sections.items() for key, text in vars(section).items() if not text]
     costs = requirements.costs
-    empty += [f"costs.{key}" for key in ("currency", "per", "matrix", "reasons") if not costs[key]]
-    empty += [f"costs.reasons.{key}" for key, text in costs["reasons"].items() if not text]
+    empty += [f"costs.{key}" for key, value in vars(costs).items() if not value]
+    empty += [f"costs.reasons.{key}" for key, text in costs.reasons.items() if not text]
     for name, entry in requirements.requirements.items():
-        empty += [f"requirements.{name}.{key}" for key, text in entry.items() if not text]
+        empty += [f"requirements.{name}.{key}" for key, text in vars(entry).items() if text == ""]
     return empty

@@ -6,10 +6,10 @@ from numbers import Real
 
 from ..evaluate.metrics import PRIMARY
 from ..model.task import Task
-from .bars import Gate
 from .duties import FAIRNESS, find_open_duties
 from .phrases import name_figure, say, say_bar, say_list, say_number
 from .requirements import Requirements
+from .thresholds import Gate
 
 __all__ = ["Point", "judge", "judge_candidate", "refused", "without_timings"]
 
@@ -33,7 +33,7 @@ def judge(requirements: Requirements, figures: dict, kind: str) -> list[Point]:
     Parameters
     ----------
     figures : dict
-        Nested; a gate's `figure` is a path in it. A number, or a list of what is wrong, of which the length counts:
+        Nested; a gate's `metric` is a path in it. A number, or a list of what is wrong, of which the length counts:
         metrics, inspection, backtest : the reports. `saving` is worked out from metrics.value.cost
         gain : {"trivial": .., "baseline": .., "champion": ..}, of the figure that decides, more is better
         segments_rise : {"champion": ..}, largest rise of a named segment's loss, as a share of the champion's
@@ -73,38 +73,42 @@ def _is_number(value: object) -> bool:
 
 
 def _judge_one(gate: Gate, requirements: Requirements, figures: dict) -> Point:
-    found = _find(figures, gate.figure)
+    found = _find(figures, gate.metric)
 
     def point(value: float | None, passed: bool, said: str) -> Point:
-        return Point(gate.name, gate.owner, gate.figure, value, say_bar(gate), passed, said)
+        return Point(gate.name, gate.owner, gate.metric, value, say_bar(gate), passed, said)
 
-    if why := _not_asked(gate.figure, found, requirements, figures):
+    if why := _not_asked(gate.metric, found, requirements, figures):
         return point(None, True, f"not asked: {why}")
     if isinstance(found, list):
         return point(len(found), _reaches(gate, len(found)), say_list(gate, found))
     if not _is_number(found):
         what = "is missing" if found is None else f"is {found!r}, no finite number"
-        return point(None, False, f"no figure, no promotion: {gate.figure} {what}")
+        return point(None, False, f"no figure, no promotion: {gate.metric} {what}")
     value = float(f"{found:.6g}")  # what is written down is what is judged
     passed = _reaches(gate, value)
-    return point(value, passed, say(gate, passed, say_number(gate.figure, value), figures))
+    return point(value, passed, say(gate, passed, say_number(gate.metric, value), figures))
 
 
 def _reaches(gate: Gate, value: float) -> bool:
-    return value <= gate.bar if gate.at_most else value >= gate.bar
+    return value <= gate.threshold if gate.at_most else value >= gate.threshold
 
 
 def _not_asked(figure: str, found: object, requirements: Requirements, figures: dict) -> str:
     """Say why a gate does not apply; nothing if it does. Only what is known for certain opens it."""
     if figure.endswith(".champion") and figures.get("first_version") is True:
         return "a first version, there is no champion to compare with"
-    if figure.startswith("saving.") and not requirements.costs.get("matrix"):
+    if figure.startswith("saving.") and not requirements.costs.matrix:
         return "docs/requirements.yaml does not say what errors cost"
     if figure.startswith("inspection.behaviour") and _find(figures, "inspection.behaviour.tests") == []:
         return "docs/behaviour.yaml has no tests"
     if found is not None:
         return ""
-    if figure == FAIRNESS and not requirements.sensitive and requirements.risk.get("category") != "high":
+    if (
+        figure == FAIRNESS
+        and not requirements.sensitive
+        and (requirements.risk is None or requirements.risk.category != "high")
+    ):
         return "docs/requirements.yaml names no sensitive column"
     if "segment" in figure and not requirements.segments:
         return "docs/requirements.yaml names no segments"

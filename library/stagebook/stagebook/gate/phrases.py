@@ -1,6 +1,6 @@
 """What the gate says of a figure, in a plain sentence, good or bad."""
 
-from .bars import Gate
+from .thresholds import Gate
 
 __all__ = ["name_figure", "say", "say_bar", "say_list", "say_number"]
 
@@ -36,14 +36,14 @@ def name_figure(figure: str) -> str:
 
 def say(gate: Gate, passed: bool, value: str, figures: dict) -> str:
     """Return the sentence for a number."""
-    bar = say_number(gate.figure, gate.bar)
+    bar = say_number(gate.metric, gate.threshold)
     words = {
         (True, True): f"is within {bar}",
         (True, False): f"is above {bar}, the most allowed",
         (False, True): f"is at least {bar}",
         (False, False): f"is below {bar}, the least allowed",
     }
-    return f"{name_figure(gate.figure)} {value}{_where(gate.figure, figures)} {words[gate.at_most, passed]}"
+    return f"{name_figure(gate.metric)} {value}{_where(gate.metric, figures)} {words[gate.at_most, passed]}"
 
 
 def _where(figure: str, figures: dict) -> str:
@@ -62,7 +62,7 @@ def _where(figure: str, figures: dict) -> str:
 
 def say_list(gate: Gate, found: list) -> str:
     """Return the sentence for a list of what is wrong."""
-    good, bad = LISTS.get(gate.figure, (f"{gate.figure} is empty", gate.figure))
+    good, bad = LISTS.get(gate.metric, (f"{gate.metric} is empty", gate.metric))
     if not found:
         return good
     more = f"; and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
@@ -71,7 +71,7 @@ def say_list(gate: Gate, found: list) -> str:
 
 def say_bar(gate: Gate) -> str:
     """Return the bar in words: at most 0.05."""
-    return f"{'at most' if gate.at_most else 'at least'} {say_number(gate.figure, gate.bar)}"
+    return f"{'at most' if gate.at_most else 'at least'} {say_number(gate.metric, gate.threshold)}"
 
 
 def say_number(figure: str, value: float) -> str:

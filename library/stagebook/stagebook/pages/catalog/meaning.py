@@ -4,9 +4,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from ruamel.yaml import YAML
-
-from ...data.schema import Table, read_schema
+from ...data.schema import Dataset, Table, read_datasets, read_schema
 from ...project.errors import DataError, StepError
 from ...project.settings import load_views
 from .graph import Graph
@@ -103,15 +101,10 @@ def read_meanings(root: Path, graph: Graph) -> Meanings:
     if not file.is_file():
         return Meanings(graph, {}, {}, describe_features(load_views(root)))
     try:
-        raw = read_schema(file)
+        raw, datasets = read_schema(file), read_datasets(file)
     except DataError as error:
         raise StepError(str(error)) from error
-    content = YAML(typ="safe").load(file.read_text(encoding="utf-8")).get("datasets") or {}
-    try:
-        said = {str(name): _from_yaml(**entry) for name, entry in content.items()}
-    except (TypeError, AttributeError) as error:
-        what = "description, owner, and columns with description, unit, pii"
-        raise StepError(f"{file}: `datasets` must hold, per dataset, {what} ({error}).") from error
+    said = {name: _from_dataset(dataset) for name, dataset in datasets.items()}
     known = [dataset_name(path) for path, output in graph.outputs.items() if output.is_table]
     known = [name for name in known if name.removeprefix("raw/") not in raw]
     if strange := [pattern for pattern in said if not any(fnmatchcase(name, pattern) for name in known)]:
@@ -128,9 +121,9 @@ def describe_features(views: tuple) -> dict[str, ColumnMeaning]:
     }
 
 
-def _from_yaml(description: str = "", owner: str = "", columns: dict | None = None) -> TableMeaning:
-    return TableMeaning(description, owner, {name: _column(**keys) for name, keys in (columns or {}).items()})
-
-
-def _column(description: str = "", unit: str = "", pii: bool = False) -> ColumnMeaning:
-    return ColumnMeaning(description, unit, "keep" if pii else "")
+def _from_dataset(dataset: Dataset) -> TableMeaning:
+    columns = {
+        name: ColumnMeaning(column.description, column.unit, "keep" if column.pii else "")
+        for name, column in dataset.columns.items()
+    }
+    return TableMeaning(dataset.description, dataset.owner, columns)
