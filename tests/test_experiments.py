@@ -136,7 +136,7 @@ def keep_one(reader: Reader) -> None:
     project = reader.project
     reader.type("dvc exp apply rate-1")
     assert steps_run(reader.type("make pipeline")) == []
-    for command in ("make catalog", "git add -A", 'git commit -m "Learn slower"', "dvc push"):
+    for command in ("git add -A", 'git commit -m "Learn slower"', "dvc push"):
         reader.type(command)
     assert project.run("git", "status", "--porcelain").stdout == ""
     assert project.run("dvc", "status").stdout.strip() == NOTHING_TO_DO

@@ -42,7 +42,7 @@ def origin(sample, tmp_path_factory):
     author.run("dvc", "remote", "modify", "storage", "url", str(folder / "storage"))
     author.run("dvc", "cache", "dir", "--local", str(sample.path / ".dvc" / "cache"))
     author.run("dvc", "checkout", "--quiet")
-    for command in ("judge", "champion", "catalog"):
+    for command in ("register", "champion", "catalog"):
         author.run("stagebook", command)
     author.commit("The champion")
     author.run("git", "push", "--quiet", "origin", "HEAD:main")

@@ -82,9 +82,9 @@ FILES = {
     },
 }
 POINTS = [
-    {"gate": "gain_trivial", "owner": "o", "said": "gain 0.2 is at least 0", "passed": True},
-    {"gate": "gain_champion", "owner": "o", "said": "not asked: a first version", "passed": True},
-    {"gate": "card_missing", "owner": "o", "said": "half-filled: use.limits", "passed": False},
+    {"gate": "gain_trivial", "owner": "o", "message": "gain 0.2 is at least 0", "passed": True},
+    {"gate": "gain_champion", "owner": "o", "message": "not asked: a first version", "passed": True},
+    {"gate": "card_missing", "owner": "o", "message": "half-filled: use.limits", "passed": False},
 ]
 VERDICT = {"model": "m", "version": 3, "alias": "challenger", "refused": ["half-filled: use.limits"], "points": POINTS}
 
@@ -283,7 +283,7 @@ def test_hostile_texts_stay_texts(project):
     inspection["behaviour"] = {"passed": 0, "failed": [HOSTILE], "tests": [HOSTILE]}
     write(project, "reports/inspection.json", json.dumps(inspection))
     write(project, "data/raw/source.json", json.dumps({"origin": HOSTILE, "tables": {HOSTILE: {"sha256": HOSTILE}}}))
-    hostile = [{"gate": HOSTILE, "owner": HOSTILE, "said": HOSTILE, "passed": False}]
+    hostile = [{"gate": HOSTILE, "owner": HOSTILE, "message": HOSTILE, "passed": False}]
     said = cards(project, VERDICT | {"points": hostile, "alias": HOSTILE, "refused": [HOSTILE]})
     for name, page in said.items():
         if name.endswith(".html"):

@@ -1,17 +1,22 @@
 """The gate is closed by default: each bad model is refused for exactly its own reason, and a good one is not."""
 
-import copy
 import json
 import re
 from dataclasses import asdict, replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from stagebook.card.verdict import print_verdict
+from stagebook.evaluate.holdout import evaluate_models
+from stagebook.gate.check import check_evidence, decide, refused, without_timings
 from stagebook.gate.duties import find_empty_texts
-from stagebook.gate.judge import judge, refused, without_timings
+from stagebook.gate.evidence import Evidence, collect_evidence, find_differences
+from stagebook.gate.measure import measure_evidence
+from stagebook.gate.metrics import METRICS, find_metric
 from stagebook.gate.requirements import Requirements
 from stagebook.gate.thresholds import Gate
+from stagebook.model.task import Task
 
 
 def make_gate(name, metric, threshold, at_most=True, **more):
@@ -43,223 +48,252 @@ REQUIREMENTS = Requirements(
     ],
     requirements={},
 )
-FIGURES = {
-    "gain": {"trivial": 0.25, "baseline": 0.136, "champion": 0.004},
-    "segments_rise": {"champion": 0.02},
-    "metrics": {
-        "candidate": {"ece": 0.011, "coverage": 0.91},
-        "value": {"cost": {"no model": 129.15, "baseline": 120.5, "candidate": 100.8}},
-        "parity": {"candidate": 1.2e-7},
-    },
-    "inspection": {
-        "segments": {"named": [{"segment": "origin = JFK", "ratio": 1.2}, {"segment": "origin = LGA", "ratio": 0.9}]},
-        "worst_segment_ratio": 1.2,
-        "fairness": {"sex": {"difference": 0.04}},
-        "fairness_difference": 0.04,
-        "behaviour": {"passed": 5, "failed": []},
-    },
-    "timings": {"one_row_ms": 0.8},
-    "size_mb": 0.5,
-    "format": "onnx",
-    "first_version": False,
-    "card": {"missing": []},
-}
+BINARY, VALUES = Task("binary", "late", ["no", "yes"]), Task("regression", "minutes")
+GOOD = Evidence(
+    task=BINARY,
+    candidate={"roc_auc": 0.75, "ece": 0.011, "coverage": 0.91},
+    rivals={"trivial": 0.5, "baseline": 0.614, "champion": 0.746},
+    cost={"no model": 129.15, "baseline": 120.5, "candidate": 100.8},
+    parity=1.2e-7,
+    segments={"origin = JFK": 1.2, "origin = LGA": 0.9},
+    segment_rise=0.02,
+    fairness={"sex": 0.04, "age": 0.01},
+    behaviour_tests=5,
+    failed_tests=[],
+    timings={"one_row_ms": 0.8},
+    size_mb=0.5,
+    package_format="onnx",
+    missing=[],
+    differences=[],
+)
 
 
-def figures_with(path, *value):
-    """Return good figures with one changed, or left out if there is no value."""
-    figures = copy.deepcopy(FIGURES)
-    *folders, last = path.split(".")
-    place = figures
-    for name in folders:
-        place = place[name]
-    if value:
-        place[last] = value[0]
-    else:
-        del place[last]
-    return figures
+def reasons(evidence, requirements=REQUIREMENTS):
+    return refused(check_evidence(requirements, evidence))
 
 
-def reasons(figures, requirements=REQUIREMENTS, kind="binary"):
-    return refused(judge(requirements, figures, kind))
-
-
-def point(name, figures, requirements=REQUIREMENTS, kind="binary"):
-    [found] = [point for point in judge(requirements, figures, kind) if point.gate == name]
+def point(name, evidence, requirements=REQUIREMENTS):
+    [found] = [point for point in check_evidence(requirements, evidence) if point.gate == name]
     return found
 
 
+def rivals(**changed):
+    return {"rivals": GOOD.rivals | changed}
+
+
+def candidate(**changed):
+    return {"candidate": GOOD.candidate | changed}
+
+
 def test_a_good_model_passes_every_point():
-    points = judge(REQUIREMENTS, FIGURES, "binary")
+    points = check_evidence(REQUIREMENTS, GOOD)
     assert refused(points) == [] and all(point.passed for point in points)
-    assert point("calibration", FIGURES).said == "calibration error 0.011 is within 0.05"
-    assert point("calibration", FIGURES).bar == "at most 0.05"
-    assert point("saves", FIGURES).said == "saving against deciding without a model 28.35 is at least 0"
+    assert [point.gate for point in points][:2] == ["evidence", "beats_trivial"]
+    assert point("calibration", GOOD).message == "calibration error 0.011 is within 0.05"
+    assert point("calibration", GOOD).threshold == "at most 0.05"
+    assert point("saves", GOOD).message == "saving against deciding without a model 28.35 is at least 0"
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "reason"),
+    ("changed", "reason"),
     [
-        ("gain.trivial", 0.001, "gain over the trivial model 0.001 is below 0.01, the least allowed"),
-        ("gain.baseline", -0.03, "gain over the baseline -0.03 is below 0.01, the least allowed"),
-        ("gain.champion", 0.0019, "gain over the champion 0.0019 is below 0.002, the least allowed"),
+        (rivals(trivial=0.749), "gain over the trivial model 0.001 is below 0.01, the least allowed"),
+        (rivals(baseline=0.78), "gain over the baseline -0.03 is below 0.01, the least allowed"),
+        (rivals(champion=0.7481), "gain over the champion 0.0019 is below 0.002, the least allowed"),
         (
-            "inspection.worst_segment_ratio",
-            1.72,
+            {"segments": {"origin = JFK": 1.72, "origin = LGA": 0.9}},
             "loss of the worst named segment by the loss of all rows 1.72 (origin = JFK) is above 1.5, the most allowed",
         ),
         (
-            "segments_rise.champion",
-            0.3,
+            {"segment_rise": 0.3},
             "largest rise of a segment's loss against the champion 0.3 is above 0.1, the most allowed",
         ),
-        ("metrics.candidate.ece", 0.081, "calibration error 0.081 is above 0.05, the most allowed"),
+        (candidate(ece=0.081), "calibration error 0.081 is above 0.05, the most allowed"),
         (
-            "metrics.value.cost.no model",
-            90,
+            {"cost": GOOD.cost | {"no model": 90}},
             "saving against deciding without a model -10.8 is below 0, the least allowed",
         ),
         (
-            "inspection.fairness_difference",
-            0.2,
+            {"fairness": {"sex": 0.2, "age": 0.01}},
             "largest difference between groups 0.2 (sex) is above 0.1, the most allowed",
         ),
+        ({"failed_tests": ["evening", "storm"]}, "behavioural tests that fail: evening; storm"),
+        ({"parity": 0.02}, "difference between package and trained model 0.02 is above 0.0001, the most allowed"),
+        ({"timings": {"one_row_ms": 81.5}}, "time for one row 81.5 ms is above 50 ms, the most allowed"),
+        ({"size_mb": 200}, "size of the package 200 MB is above 50 MB, the most allowed"),
+        ({"missing": ["use.limits is empty"]}, "model card and data sheet are half-filled: use.limits is empty"),
         (
-            "inspection.behaviour.failed",
-            ["evening", "storm"],
-            "behavioural tests that fail: evening; storm",
+            {"differences": ["candidate.roc_auc is 0.99, the model reaches 0.753"]},
+            "reports/metrics.json does not match the model on the hold-out: candidate.roc_auc is 0.99, the model reaches 0.753",
         ),
-        (
-            "metrics.parity.candidate",
-            0.02,
-            "difference between package and trained model 0.02 is above 0.0001, the most allowed",
-        ),
-        ("timings.one_row_ms", 81.5, "time for one row 81.5 ms is above 50 ms, the most allowed"),
-        ("size_mb", 200, "size of the package 200 MB is above 50 MB, the most allowed"),
-        ("card.missing", ["use.limits is empty"], "model card and data sheet are half-filled: use.limits is empty"),
+        ({"differences": None}, "reports/metrics.json was not compared with the model"),
     ],
 )
-def test_a_bad_model_is_refused_for_exactly_its_reason(path, value, reason):
-    assert reasons(figures_with(path, value)) == [reason]
+def test_a_bad_model_is_refused_for_exactly_its_reason(changed, reason):
+    assert reasons(replace(GOOD, **changed)) == [reason]
 
 
-PATHS = [gate.metric for gate in REQUIREMENTS.gates if gate.metric not in ("risk.duties", "metrics.candidate.coverage")]
+@pytest.mark.parametrize(
+    ("path", "changed"),
+    [
+        ("gain.trivial", rivals(trivial=None)),
+        ("gain.baseline", {"rivals": {"trivial": 0.5, "champion": 0.746}}),
+        ("gain.champion", rivals(champion=None)),
+        ("inspection.worst_segment_ratio", {"segments": {}}),
+        ("segments_rise.champion", {"segment_rise": None}),
+        ("metrics.candidate.ece", {"candidate": {"roc_auc": 0.75}}),
+        ("metrics.candidate.ece", candidate(ece=None)),
+        ("saving.no model", {"cost": {}}),
+        ("saving.no model", {"cost": GOOD.cost | {"no model": None}}),
+        ("inspection.fairness_difference", {"fairness": {}}),
+        ("inspection.behaviour.failed", {"behaviour_tests": None, "failed_tests": None}),
+        ("metrics.parity.candidate", {"parity": None}),
+        ("timings.one_row_ms", {"timings": {}}),
+        ("size_mb", {"size_mb": None}),
+        ("card.missing", {"missing": None}),
+    ],
+)
+def test_a_metric_that_is_not_there_refuses(path, changed):
+    assert reasons(replace(GOOD, **changed)) == [f"no metric, no promotion: {path} is missing"]
 
 
-@pytest.mark.parametrize("path", PATHS)
-def test_a_figure_that_is_not_there_refuses(path):
-    place = "metrics.value.cost.no model" if path.startswith("saving") else path
-    assert reasons(figures_with(place)) == [f"no figure, no promotion: {path} is missing"]
-    assert reasons(figures_with(place, None)) == [f"no figure, no promotion: {path} is missing"]
+def test_every_metric_of_the_file_is_tested_above():
+    assert {gate.metric for gate in REQUIREMENTS.gates} <= {*METRICS}
+    with pytest.raises(
+        ValueError, match=r"'gain.chmpion' is not known; did you mean 'gain.champion'\? Known are gain.t"
+    ):
+        find_metric("gain.chmpion")
+    own = make_gate("top", "metrics.candidate.precision_of_top_tenth", 0.4, at_most=False)
+    mine = replace(REQUIREMENTS, gates=[*REQUIREMENTS.gates, own])
+    assert reasons(GOOD, mine) == ["no metric, no promotion: metrics.candidate.precision_of_top_tenth is missing"]
+    good = replace(GOOD, **candidate(precision_of_top_tenth=0.5))
+    assert point("top", good, mine).message == "metrics.candidate.precision_of_top_tenth 0.5 is at least 0.4"
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), "0.01", True, np.float64("nan"), {}])
-@pytest.mark.parametrize("path", ["metrics.candidate.ece", "gain.baseline", "size_mb", "timings.one_row_ms"])
-def test_what_is_no_finite_number_refuses(path, value):
-    [reason] = reasons(figures_with(path, value))
-    assert reason.startswith(f"no figure, no promotion: {path} is ") and reason.endswith(", no finite number")
+@pytest.mark.parametrize(
+    ("path", "change"),
+    [
+        ("metrics.candidate.ece", lambda value: candidate(ece=value)),
+        ("size_mb", lambda value: {"size_mb": value}),
+        ("timings.one_row_ms", lambda value: {"timings": {"one_row_ms": value}}),
+    ],
+)
+def test_what_is_no_finite_number_refuses(path, change, value):
+    [reason] = reasons(replace(GOOD, **change(value)))
+    assert reason.startswith(f"no metric, no promotion: {path} is ") and reason.endswith(", no finite number")
 
 
-def test_a_cost_that_is_not_finite_is_no_saving():
-    assert reasons(figures_with("metrics.value.cost.candidate", float("nan"))) == [
-        "no figure, no promotion: saving.no model is missing"
-    ]
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "0.5"])
+def test_a_rival_or_a_cost_that_is_not_finite_refuses(value):
+    assert len(reasons(replace(GOOD, **rivals(baseline=value)))) == 1
+    assert len(reasons(replace(GOOD, cost=GOOD.cost | {"candidate": value}))) == 1
 
 
-@pytest.mark.parametrize("figures", [{}, {"metrics": None}, {"metrics": "none", "card": []}])
-def test_without_figures_everything_but_the_risk_refuses(figures):
-    points = judge(REQUIREMENTS, figures, "binary")
+@pytest.mark.parametrize("reports", [({}, {}, {}), ({"candidate": None}, {"segments": None}, {"worst": None})])
+def test_without_metrics_everything_but_the_risk_refuses(reports):
+    points = check_evidence(REQUIREMENTS, collect_evidence(BINARY, *reports).against(None, None))
     assert {point.gate for point in points if point.passed} == {"risk"}
     assert all(point.value is None for point in points if not point.passed)
 
 
-def test_the_bar_itself_passes_also_when_floats_are_a_hair_off():
-    assert reasons(figures_with("gain.champion", 0.755 - 0.753)) == []
-    assert reasons(figures_with("metrics.candidate.ece", 0.05)) == []
+def test_the_threshold_itself_passes_also_when_floats_are_a_hair_off():
+    assert reasons(replace(GOOD, candidate=GOOD.candidate | {"roc_auc": 0.755}, **rivals(champion=0.753))) == []
+    assert reasons(replace(GOOD, **candidate(ece=0.05))) == []
 
 
-def test_numpy_numbers_are_figures_and_can_be_written_down():
-    found = point("calibration", figures_with("metrics.candidate.ece", np.float32(0.0112345678)))
+def test_numpy_numbers_are_metrics_and_can_be_written_down():
+    found = point("calibration", replace(GOOD, **candidate(ece=np.float32(0.0112345678))))
     assert found.passed and json.dumps(asdict(found)) and found.value == 0.0112346
 
 
 def test_a_gate_for_another_task_is_left_out():
-    names = {kind: {p.gate for p in judge(REQUIREMENTS, FIGURES, kind)} for kind in ("binary", "regression")}
+    value = replace(GOOD, task=VALUES, candidate={"r2": 0.75, "coverage": 0.91})
+    names = {one.task.kind: {p.gate for p in check_evidence(REQUIREMENTS, one)} for one in (GOOD, value)}
     assert names["binary"] - names["regression"] == {"calibration"}
     assert names["regression"] - names["binary"] == {"coverage"}
-    low = figures_with("metrics.candidate.coverage", 0.7)
-    assert reasons(low, kind="regression") == [
+    assert reasons(replace(value, candidate={"r2": 0.75, "coverage": 0.7})) == [
         "share of rows inside their interval 0.7 is below 0.8, the least allowed"
     ]
 
 
+def test_less_is_better_where_the_metric_is_a_loss():
+    task = Task("multiclass", "part", ["a", "b", "c"])
+    loss = replace(GOOD, task=task, candidate={"log_loss": 0.5, "ece": 0.01})
+    worse = replace(loss, rivals={"trivial": 1.1, "baseline": 0.6, "champion": 0.4})
+    assert reasons(worse) == ["gain over the champion -0.1 is below 0.002, the least allowed"]
+    decision = decide(REQUIREMENTS, worse)
+    assert (decision["metric"], decision["candidate"], decision["rivals"]) == ("log_loss", 0.5, worse.rivals)
+    assert decision["refused"] == reasons(worse)
+
+
 def test_a_first_version_is_not_held_against_a_champion_but_against_all_else():
-    first = FIGURES | {"gain": {"trivial": 0.2, "baseline": 0.1}, "segments_rise": {}}
-    assert len(reasons(first)) == 2, "not said to be the first: figures are missing"
-    assert reasons(first | {"first_version": True}) == []
-    found = point("beats_champion", first | {"first_version": True})
-    assert found.passed and found.said == "not asked: a first version, there is no champion to compare with"
-    assert reasons(first | {"first_version": "yes"}) != []
+    lost = replace(GOOD, **rivals(champion=None), segment_rise=None)
+    assert len(reasons(lost)) == 2, "there is a champion, but it was not measured"
+    first = replace(lost, rivals={"trivial": 0.5, "baseline": 0.614})
+    assert reasons(first) == []
+    found = point("beats_champion", first)
+    assert found.passed and found.message == "not asked: a first version, there is no champion to compare with"
 
 
 def test_fairness_is_asked_if_a_column_is_named_or_the_risk_is_high():
-    none = figures_with("inspection.fairness_difference", None)
+    none = replace(GOOD, fairness={})
     unnamed = replace(REQUIREMENTS, sensitive=[])
     assert reasons(none, unnamed) == []
-    assert reasons(none) == ["no figure, no promotion: inspection.fairness_difference is missing"]
+    assert reasons(none) == ["no metric, no promotion: inspection.fairness_difference is missing"]
     high = replace(unnamed, risk=replace(REQUIREMENTS.risk, category="high"))
-    assert "no figure, no promotion: inspection.fairness_difference is missing" in reasons(none, high)
+    assert "no metric, no promotion: inspection.fairness_difference is missing" in reasons(none, high)
 
 
 def test_segments_are_not_asked_for_if_none_is_named():
-    none = figures_with("inspection.worst_segment_ratio", None)
+    none = replace(GOOD, segments={})
     assert reasons(none, replace(REQUIREMENTS, segments=[])) == []
     assert len(reasons(none)) == 1
 
 
 def test_parity_is_not_asked_of_skops():
-    none = figures_with("metrics.parity.candidate", None)
-    assert reasons(none | {"format": "skops"}) == []
-    assert "skops" in point("parity", none | {"format": "skops"}).said
+    none = replace(GOOD, parity=None)
+    assert reasons(replace(none, package_format="skops")) == []
+    assert "skops" in point("parity", replace(none, package_format="skops")).message
     assert len(reasons(none)) == 1
 
 
 def test_high_risk_without_a_note_is_refused():
     high = {"category": "high", "reason": "loans", "transparency": "said", "human_oversight": "", "logging": True}
-    [reason] = reasons(FIGURES, replace(REQUIREMENTS, risk=high))
+    [reason] = reasons(GOOD, replace(REQUIREMENTS, risk=high))
     assert reason.startswith("open duties of the category of risk: risk.human_oversight is empty")
 
 
-def test_unacceptable_risk_is_refused_however_good_the_figures():
+def test_unacceptable_risk_is_refused_however_good_the_metrics():
     risk = replace(REQUIREMENTS.risk, category="unacceptable")
-    assert "forbidden" in reasons(FIGURES, replace(REQUIREMENTS, risk=risk))[0]
+    assert "forbidden" in reasons(GOOD, replace(REQUIREMENTS, risk=risk))[0]
 
 
 def test_what_is_written_down_has_no_measured_time():
     def written(milliseconds):
-        points = without_timings(judge(REQUIREMENTS, figures_with("timings.one_row_ms", milliseconds), "binary"))
+        points = without_timings(check_evidence(REQUIREMENTS, replace(GOOD, timings={"one_row_ms": milliseconds})))
         return json.dumps([asdict(point) for point in points])
 
     assert written(0.81) == written(0.97) != written(81.5)
     assert "0.81" not in written(0.81) and "81.5" not in written(81.5)
-    slow = without_timings(judge(REQUIREMENTS, figures_with("timings.one_row_ms", 81.5), "binary"))
+    slow = without_timings(check_evidence(REQUIREMENTS, replace(GOOD, timings={"one_row_ms": 81.5})))
     assert refused(slow) == ["time for one row is not at most 50 ms"]
 
 
 def test_a_time_that_was_not_measured_stays_a_refusal():
-    points = without_timings(judge(REQUIREMENTS, figures_with("timings.one_row_ms"), "binary"))
-    assert refused(points) == ["no figure, no promotion: timings.one_row_ms is missing"]
+    points = without_timings(check_evidence(REQUIREMENTS, replace(GOOD, timings={})))
+    assert refused(points) == ["no metric, no promotion: timings.one_row_ms is missing"]
 
 
-def write_report(root, figures=FIGURES, **changes):
-    points = judge(REQUIREMENTS, figures, "binary")
+def write_report(root, evidence=GOOD, **changes):
+    points = check_evidence(REQUIREMENTS, evidence)
     report = {"model": "m", "version": 1, "refused": refused(points), "points": [asdict(p) for p in points]} | changes
     (root / "reports").mkdir(exist_ok=True)
     (root / "reports" / "registration.json").write_text(json.dumps(report), encoding="utf-8")
 
 
 def test_a_refused_model_fails_the_command_with_its_reason(tmp_path, capsys):
-    write_report(tmp_path, figures_with("size_mb", 200))
+    write_report(tmp_path, replace(GOOD, size_mb=200))
     assert print_verdict(tmp_path) == 1
     said = capsys.readouterr().out
     assert re.search(r"REFUSED  size +size of the package 200 MB is above 50 MB", said)
@@ -275,16 +309,56 @@ def test_no_verdict_is_no_promotion(tmp_path, text, capsys):
 
 
 def test_a_point_that_is_refused_counts_even_if_the_list_of_refusals_was_emptied(tmp_path, capsys):
-    write_report(tmp_path, figures_with("size_mb", 200), refused=[])
+    write_report(tmp_path, replace(GOOD, size_mb=200), refused=[])
     assert print_verdict(tmp_path) == 1
     assert "m version 1: refused" in capsys.readouterr().out
 
 
 def test_what_errors_cost_and_how_it_must_behave_is_not_asked_where_nobody_said_it():
     silent = replace(REQUIREMENTS, costs={"currency": "", "per": "row", "matrix": {}, "reasons": {}})
-    said = {
-        point.figure: point.said for point in judge(silent, figures_with("inspection.behaviour.tests", []), "binary")
-    }
+    said = {point.metric: point.message for point in check_evidence(silent, replace(GOOD, behaviour_tests=0))}
     assert said["saving.no model"] == "not asked: docs/requirements.yaml does not say what errors cost"
     assert said["inspection.behaviour.failed"] == "not asked: docs/behaviour.yaml has no tests"
     assert "costs.matrix" in find_empty_texts(silent), "the card is then half-filled, which keeps the gate closed"
+
+
+LABEL = np.array([0, 1] * 50)
+HOLDOUT = pd.DataFrame({"origin": ["JFK", "LGA"] * 25 + ["LGA", "JFK"] * 25, "late": LABEL})
+PREDICTIONS = {"baseline": np.full(100, 0.5) + LABEL * 0.1, "candidate": np.clip(LABEL * 0.8 + 0.1, 0, 1)}
+
+
+def measure(**changed):
+    """Return evidence on a model whose reports were written truly, then changed."""
+    requirements = replace(REQUIREMENTS, costs=replace(REQUIREMENTS.costs, matrix={}))
+    known = {"trivial": np.full(100, 0.5), **PREDICTIONS}
+    metrics = evaluate_models(BINARY, LABEL, known, requirements.costs, {}, calibration_bins=5)
+    metrics |= {"holdout": {"rows": 100, "calibration_bins": 5}}
+    metrics["candidate"] |= changed.pop("candidate", {})
+    facts = {
+        "metrics": metrics | changed,
+        "training": {"trivial": {"no": 0.5, "yes": 0.5}},
+        "requirements": requirements,
+    }
+    facts |= {"inspection": {"segments": {"named": [{"segment": "origin = JFK", "ratio": 1.0}]}}, "backtest": {}}
+    row = {"size_mb": 0.5, "format": "onnx", "one_row_ms": 1.0, "thousand_rows_ms": 2.0}
+    return measure_evidence(BINARY, facts, HOLDOUT, PREDICTIONS, pd.DataFrame({"candidate": row}).T, {}, [])
+
+
+def test_metrics_are_computed_again_and_an_edited_report_is_refused():
+    assert measure().differences == []
+    assert measure(candidate={"brier": 0.0099}).differences == [], "the last digit may differ on another processor"
+    edited = measure(candidate={"brier": 0.002})
+    assert edited.differences == ["candidate.brier is 0.002, the model reaches 0.01"]
+    assert reasons(replace(GOOD, differences=edited.differences))[0].startswith("reports/metrics.json does not match")
+    assert measure(value={}).differences[0] == "value.currency is None, not 'EUR'"
+    assert measure(baseline={}).differences[0].startswith("baseline.roc_auc is None, the model reaches")
+
+
+@pytest.mark.parametrize("value", ["0.5", None, True, float("nan")])
+def test_what_is_no_number_in_the_report_differs(value):
+    assert find_differences({"a": value}, {"a": 1.0}) == [f"a is {value}, the model reaches 1.0"]
+
+
+def test_the_hash_of_the_evidence_leaves_out_times_and_nothing_else():
+    assert replace(GOOD, timings={"one_row_ms": 3.0}).digest() == GOOD.digest()
+    assert replace(GOOD, size_mb=0.6).digest() != GOOD.digest() != replace(GOOD, differences=["x"]).digest()

@@ -9,12 +9,15 @@ from stagebook.card.judgement import thirteen
 from stagebook.card.missing import left_to_people
 from stagebook.card.model_card import _risk
 from stagebook.data.schema import read_schema
+from stagebook.gate.check import check_evidence
 from stagebook.gate.duties import find_empty_texts, find_open_duties
-from stagebook.gate.judge import judge
+from stagebook.gate.evidence import Evidence
 from stagebook.gate.requirements import THIRTEEN, read_requirements
+from stagebook.model.task import Task
 from stagebook.project.errors import DataError
 
 OPTIONS = Path(__file__).resolve().parents[3] / "{{cookiecutter.project_slug}}" / "options"
+BINARY = Task("binary", "late", ["no", "yes"])
 FILES = {
     (data, governance): OPTIONS / folder / "docs" / "requirements.yaml"
     for data in ("flights", "own")
@@ -76,8 +79,8 @@ def test_basic_asks_people_for_use_data_and_costs_and_nothing_else():
 
 @pytest.mark.parametrize("governance", ["basic", "full"])
 def test_duties_are_a_point_of_the_gate_only_if_the_file_has_them(governance):
-    points = judge(read_requirements(FILES["own", governance]), {"card": {"missing": []}}, "binary")
-    duties = [point for point in points if point.figure == "risk.duties"]
+    points = check_evidence(read_requirements(FILES["own", governance]), Evidence(task=BINARY, missing=[]))
+    duties = [point for point in points if point.metric == "risk.duties"]
     assert [point.passed for point in duties] == ([False] if governance == "full" else [])
 
 
@@ -105,10 +108,11 @@ def test_an_empty_section_is_not_an_absent_one(read, empty):
         read("flights", "full", lambda content: content.update(requirements=empty))
 
 
-def test_a_gate_that_names_no_figure_of_the_file_still_refuses_a_model(read):
-    said = read("flights", "basic", lambda content: content["gates"]["size"].update(metric="risk.category"))
-    [point] = [point for point in judge(said, {}, "binary") if point.gate == "size"]
-    assert (point.passed, "no figure, no promotion" in point.said) == (False, True)
+def test_a_gate_that_names_no_metric_is_refused_with_the_nearest(read):
+    with pytest.raises(
+        DataError, match=r"gates.size.metric: 'size_bm' is not known; did you mean 'size_mb'\? Known are"
+    ):
+        read("flights", "basic", lambda content: content["gates"]["size"].update(metric="size_bm"))
 
 
 def test_what_is_left_to_people_names_texts_duties_and_tables(tmp_path):

@@ -39,11 +39,11 @@ def store(empty_store, tmp_path, monkeypatch):
     return uri
 
 
-def judge(version, champion=None, refused=(), **more):
-    """Write what the gate says of a version."""
-    points = [{"gate": "gain", "passed": not refused, "said": said} for said in refused or ["better"]]
+def check(version, champion=None, refused=(), **more):
+    """Write the gate's decision on a version."""
+    points = [{"gate": "gain", "passed": not refused, "message": reason} for reason in refused or ["better"]]
     decision = {
-        "figure": "roc_auc",
+        "metric": "roc_auc",
         "candidate": 0.75,
         "refused": list(refused),
         "points": points,
@@ -56,7 +56,7 @@ def judge(version, champion=None, refused=(), **more):
 def promote_in_turn(*versions):
     champion = None
     for version in versions:
-        judge(version, champion)
+        check(version, champion)
         promote("m", version, f"better than {champion}")
         champion = version
 
@@ -69,7 +69,7 @@ def test_promotions_push_and_rollbacks_pop(store):
     promote_in_turn(1, 2, 3)
     assert replay(history("m")) == [1, 2, 3]
     assert rollback("m", "too slow")[-1].version == 2
-    judge(4, champion=2)
+    check(4, champion=2)
     promote("m", 4, "better than 2")
     assert replay(history("m")) == [1, 2, 4]
     rollback("m", "wrong on Sundays")
@@ -91,7 +91,7 @@ def test_nothing_to_roll_back_and_no_model_are_said(store):
 
 def test_a_rolled_back_version_is_not_champion_again_below_another(store):
     promote_in_turn(1, 2)
-    judge(1, champion=2)
+    check(1, champion=2)
     promote("m", 1, "better again")
     assert rollback("m", "no, it is not")[-1].version == 2
     with pytest.raises(RegistryError, match="no champion before version 2"):
@@ -100,7 +100,7 @@ def test_a_rolled_back_version_is_not_champion_again_below_another(store):
 
 def test_of_two_entries_on_the_same_one_the_first_counts(store):
     assert append("m", "promote", 1, "first", after=0)
-    assert append("m", "promote", 2, "fast", after=1, figures={"roc_auc": 0.7})
+    assert append("m", "promote", 2, "fast", after=1, metrics={"roc_auc": 0.7})
     assert not append("m", "promote", 3, "slow", after=1)
     assert not append("m", "rollback", 1, "slower", after=1)
     assert append("m", "promote", 4, "looked again", after=2)
@@ -109,13 +109,13 @@ def test_of_two_entries_on_the_same_one_the_first_counts(store):
         (2, 1, 2, "fast"),
         (5, 2, 4, "looked again"),
     ]
-    assert history("m")[1].figures == {"roc_auc": 0.7}
+    assert history("m")[1].metrics == {"roc_auc": 0.7}
     assert len(find_versions("m-promotions")) == 5  # what does not count is not lost either
 
 
-def test_a_promotion_that_lost_is_judged_against_the_new_champion(store, monkeypatch):
+def test_a_promotion_that_lost_is_checked_against_the_new_champion(store, monkeypatch):
     for version in (1, 2):
-        judge(version)
+        check(version)
 
     def overtaken(*words, **more):
         monkeypatch.undo()
@@ -124,7 +124,7 @@ def test_a_promotion_that_lost_is_judged_against_the_new_champion(store, monkeyp
 
     monkeypatch.setattr(life_cycle, "append", overtaken)
     with pytest.raises(
-        RegistryError, match="version 1 was judged when there was no champion; version 2 is champion now"
+        RegistryError, match="version 1 was checked when there was no champion; version 2 is champion now"
     ):
         promote("m", 1, "slow")
     assert (find_aliases("m")["champion"], len(history("m"))) == (2, 1)
@@ -175,7 +175,7 @@ def test_who_sets_an_old_champion_looks_again(store, monkeypatch):
 )
 def test_killed_after_the_entry_is_repaired_by_the_next_command(store, monkeypatch, command, champion):
     promote_in_turn(1, 2)
-    judge(3, champion=2)
+    check(3, champion=2)
 
     def killed(*words):
         raise KeyboardInterrupt
@@ -246,13 +246,13 @@ def test_deleted_champion_and_deleted_entry_are_said(store):
 
 def test_stages(store):
     promote_in_turn(1, 2)
-    judge(3, champion=2)
+    check(3, champion=2)
     assert promote("m", 3, "wait for the owner", to="staging")[-1].version == 2
     assert stages_in_mlflow() == {1: "archived", 2: "production", 3: "staging", 4: "development"}
     assert find_aliases("m") == {"champion": 2, "challenger": 3, "staging": 3}
     promote("m", 3, "the owner agrees")
     assert find_aliases("m") == {"champion": 3, "challenger": 3}
-    judge(4, champion=3, refused=["roc_auc 0.7500 is not 0.001 above champion"])
+    check(4, champion=3, refused=["roc_auc 0.7500 is not 0.001 above champion"])
     sync("m")
     assert stages_in_mlflow() == {1: "archived", 2: "archived", 3: "production", 4: "development"}
     rollback("m", "no")
@@ -262,18 +262,18 @@ def test_stages(store):
 @pytest.mark.parametrize(
     ("decision", "said"),
     [
-        (None, "the gate has not judged version 2. Check out its commit"),
+        (None, "the gate has not checked version 2. Check out its commit"),
         ({"refused": ["roc_auc is worse"]}, "the gate refused version 2:\n- roc_auc is worse"),
         ({"refused": ["roc_auc is worse"], "points": []}, "- roc_auc is worse"),
-        ({"points": [{"passed": False, "said": "too slow"}]}, "- too slow"),
-        ({"champion": None}, "version 2 was judged when there was no champion; version 1 is champion now"),
-        ({"champion": 3}, "version 2 was judged against version 3; version 1 is champion now"),
+        ({"points": [{"passed": False, "message": "too slow"}]}, "- too slow"),
+        ({"champion": None}, "version 2 was checked when there was no champion; version 1 is champion now"),
+        ({"champion": 3}, "version 2 was checked against version 3; version 1 is champion now"),
     ],
 )
 def test_a_version_that_did_not_pass_is_refused(store, decision, said):
     promote_in_turn(1)
     if decision is not None:
-        judge(2, **({"champion": 1} | decision))
+        check(2, **({"champion": 1} | decision))
     for to in ("production", "staging"):
         with pytest.raises(RegistryError) as error:
             promote("m", 2, "I like it", to=to)
@@ -296,7 +296,7 @@ def test_what_cannot_be_promoted_is_said(store):
 
 def test_tables_fit_the_page_and_keep_every_reason(store):
     promote_in_turn(1, 2)
-    judge(3, champion=2, refused=["roc_auc 0.7500 is not 0.001 above version 2 with 0.7530", "ece 0.2 is above 0.05"])
+    check(3, champion=2, refused=["roc_auc 0.7500 is not 0.001 above version 2 with 0.7530", "ece 0.2 is above 0.05"])
     rollback("m", "because " * 30)
     versions, entries = list_models("m")
     table, log = show_versions(versions), show_history(entries)
@@ -304,5 +304,5 @@ def test_tables_fit_the_page_and_keep_every_reason(store):
     assert log.count("because") == 30
     line = next(line for line in table.splitlines() if line.split()[0] == "1")
     assert line.split()[1:3] == ["production", "champion"]
-    for number, verdict in enumerate(["passed", "rolled back", "refused by gain, gain", "not judged"], 1):
+    for number, verdict in enumerate(["passed", "rolled back", "refused by gain, gain", "not checked"], 1):
         assert re.search(rf"^ +{number} .* {verdict}$", table, re.MULTILINE)

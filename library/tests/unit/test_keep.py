@@ -38,7 +38,7 @@ def kept(tmp_path, monkeypatch):
         client.create_registered_model("m")
         tags = {"package_md5": "abc", "gate.decision": json.dumps({"refused": []}), "stage": "production"}
         client.create_model_version("m", logged.model_uri, logged.run_id, tags, model_id=logged.model_id)
-        append("m", "promote", 1, "better", after=0, figures={"figure": "roc_auc", "candidate": 0.8})
+        append("m", "promote", 1, "better", after=0, metrics={"metric": "roc_auc", "candidate": 0.8})
     assert keep_champion("m", tmp_path / "champion")
     assert not keep_champion("m", tmp_path / "champion"), "it is there already"
     return tmp_path / "champion"
@@ -50,7 +50,7 @@ def test_champion_of_the_folder_is_champion_of_an_empty_registry(kept, tmp_path)
         [entry] = history("m")
         assert entry.why.startswith("champion of this commit, since 2")
         assert "somebody: better" in entry.why
-        assert entry.figures["candidate"] == 0.8
+        assert entry.metrics["candidate"] == 0.8
         assert find_versions("m")[1].tags["package_md5"] == "abc"
         model = mlflow.pyfunc.load_model("models:/m/1")
         assert model.predict(pd.DataFrame({"a": [1, 2]})).tolist() == [2, 4]

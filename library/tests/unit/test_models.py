@@ -11,7 +11,7 @@ from samples import MODELS
 from sklearn import datasets
 from stagebook.automate import summary
 from stagebook.evaluate.metrics import PRIMARY, predict_trivial, score
-from stagebook.evaluate.plots import draw_pictures, make_tables
+from stagebook.evaluate.plots import draw_plots, make_tables
 from stagebook.model.baseline import check_label, fit_baseline, fit_trivial
 from stagebook.model.columns import is_free_text, sort_columns
 from stagebook.model.kinds import fit
@@ -78,7 +78,7 @@ def test_tables_and_pictures_are_made(kind, rows, tmp_path):
         "regression": {"calibration", "residuals"},
     }
     assert set(made) == expected[kind]
-    for name, figure in draw_pictures(task, label, predictions, made).items():
+    for name, figure in draw_plots(task, label, predictions, made).items():
         figure.savefig(tmp_path / f"{name}.png")
         plt.close(figure)
     totals = {"binary": "calibration", "regression": "calibration", "multiclass": "confusion"}
@@ -98,7 +98,7 @@ def test_a_class_that_validation_or_holdout_lacks_is_no_error(kind):
     assert ("roc_auc" in figures, "roc_auc_ovr" in figures) == (False, False)
     assert np.isfinite(list(figures.values())).all()
     predictions = {"candidate": prediction}
-    for figure in draw_pictures(task, label, predictions, make_tables(task, label, predictions, 5)).values():
+    for figure in draw_plots(task, label, predictions, make_tables(task, label, predictions, 5)).values():
         plt.close(figure)
 
 

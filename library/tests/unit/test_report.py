@@ -9,15 +9,15 @@ from dvc.repo import Repo
 from stagebook.automate.report import MARKER, write_report
 from stagebook.project.errors import StepError
 
-POINT = {"gate": "risk", "passed": True, "said": "all is there", "owner": "product owner"}
-REFUSED = {"gate": "beats_champion", "passed": False, "said": "gain -0.1 | @all <b>", "owner": "data scientist"}
+POINT = {"gate": "risk", "passed": True, "message": "all is there", "owner": "product owner"}
+REFUSED = {"gate": "beats_champion", "passed": False, "message": "gain -0.1 | @all <b>", "owner": "data scientist"}
 
 
-def write_figures(folder: Path, auc: float, trials: int, points: list[dict]) -> None:
+def write_metrics(folder: Path, auc: float, trials: int, points: list[dict]) -> None:
     """Write what a run of the pipeline leaves, as far as the report reads it."""
-    refused = [point["said"] for point in points if not point["passed"]]
+    refused = [point["message"] for point in points if not point["passed"]]
     decision = {"model": "m", "version": 2, "refused": refused, "alias": "champion", "points": points}
-    decision |= {"figure": "roc_auc", "rivals": {"champion": 0.7}}
+    decision |= {"metric": "roc_auc", "rivals": {"champion": 0.7}}
     metrics = {"trivial": {"roc_auc": 0.5}, "candidate": {"roc_auc": auc}, "tried": {"linear": {"roc_auc": None}}}
     (folder / "reports").mkdir(exist_ok=True)
     (folder / "reports" / "registration.json").write_text(json.dumps(decision))
@@ -34,14 +34,14 @@ def project(tmp_path):
     git(tmp_path, "init", "--quiet", "--initial-branch=main")
     Repo.init(str(tmp_path)).close()
     (tmp_path / "dvc.yaml").write_text("params: [params.yaml]\nmetrics: [reports/metrics.json]\n")
-    write_figures(tmp_path, 0.75, 0, [POINT])
+    write_metrics(tmp_path, 0.75, 0, [POINT])
     git(tmp_path, "add", "--all")
     git(tmp_path, "commit", "--quiet", "--message", "base")
     return tmp_path
 
 
 def test_what_differs_from_the_base_is_listed_and_the_rest_is_not(project):
-    write_figures(project, 0.8, 20, [POINT])
+    write_metrics(project, 0.8, 20, [POINT])
     text = write_report(project, "main").read_text(encoding="utf-8")
     assert text.startswith(f"{MARKER}\n## m version 2 passes the gate and is champion\n")
     assert "| `candidate.roc_auc` | 0.75 | 0.8 | +0.05 |" in text
@@ -60,7 +60,7 @@ def test_a_thousand_parameters_leave_room_for_the_rest(project):
 
 
 def test_the_refused_comes_first_and_mentions_nobody(project):
-    write_figures(project, 0.75, 0, [POINT, REFUSED])
+    write_metrics(project, 0.75, 0, [POINT, REFUSED])
     text = write_report(project, "main").read_text(encoding="utf-8")
     assert "\n## The gate refuses m version 2\n" in text
     assert text.index("beats_champion") < text.index("`risk`")

@@ -4,16 +4,16 @@ import pytest
 from stagebook.automate import summary
 from stagebook.automate.summary import _describe_points, _left, _verdict
 
-PASSED = {"gate": "beats_trivial", "figure": "gain.trivial", "passed": True, "said": "gain 0.2 is at least 0.1"}
-FAILED = {"gate": "size", "figure": "size_mb", "passed": False, "said": "size of the package 80 MB is above 50 MB"}
-UNASKED = {"gate": "fairness", "figure": "inspection.x", "passed": True, "said": "not asked: no sensitive column"}
-CARD = {"gate": "documentation", "figure": "card.missing", "passed": False, "said": "cards are half-filled: use.limits"}
-DUTIES = {"gate": "risk", "figure": "risk.duties", "passed": False, "said": "open duties: risk.reason is empty"}
+PASSED = {"gate": "beats_trivial", "metric": "gain.trivial", "passed": True, "message": "gain 0.2 is at least 0.1"}
+FAILED = {"gate": "size", "metric": "size_mb", "passed": False, "message": "size of the package 80 MB is above 50 MB"}
+UNASKED = {"gate": "fairness", "metric": "inspection.x", "passed": True, "message": "not asked: no sensitive column"}
+CARD = {"gate": "documentation", "metric": "card.missing", "passed": False, "message": "cards are half-filled: use.limits"}
+DUTIES = {"gate": "risk", "metric": "risk.duties", "passed": False, "message": "open duties: risk.reason is empty"}
 TEXTS, REPORT = "docs/requirements.yaml: use.limits is empty", "reports/backtest.json is missing"
 
 
 def decide(*points, alias="challenger"):
-    refused = [point["said"] for point in points if not point["passed"]]
+    refused = [point["message"] for point in points if not point["passed"]]
     return {"model": "m", "version": 1, "alias": alias, "refused": refused, "points": list(points)}
 
 
@@ -72,5 +72,5 @@ def test_texts_filled_in_after_the_run_ask_for_another_run(project):
 
 
 def test_long_sentences_are_wrapped():
-    lines = _describe_points([FAILED | {"said": "word " * 60}])
+    lines = _describe_points([FAILED | {"message": "word " * 60}])
     assert len(lines) > 1 and max(map(len, lines)) <= 116

@@ -81,7 +81,7 @@ def test_own_type_is_refused_until_the_project_trusts_it(doubler, tmp_path):
         load_model(candidate, VALUES)
     write_project(tmp_path, 'trusted_types = ["own_kind.Doubler"]\n')
     assert load_model(candidate, VALUES)(ROWS).tolist() == (2 * ROWS["x"]).tolist()
-    assert package_parity(candidate, ROWS, VALUES, 1.0) is None
+    assert package_parity(candidate, ROWS, VALUES) is None
 
 
 def test_outside_a_project_no_own_type_is_trusted(tmp_path):

@@ -103,12 +103,12 @@ def _show_gate(decision: dict) -> list[str]:
         (
             "passed" if point["passed"] else "**REFUSED**",
             code(point["gate"]),
-            prose(point["said"]),
+            prose(point["message"]),
             prose(point["owner"]),
         )
         for point in sorted(decision["points"], key=lambda point: point["passed"])
     ]
-    refused = [said for said in decision["refused"] if said not in [point["said"] for point in decision["points"]]]
+    refused = [said for said in decision["refused"] if said not in [point["message"] for point in decision["points"]]]
     passed = sum(point["passed"] for point in decision["points"])
     return [
         "",
@@ -138,7 +138,7 @@ def _show(value: object, sign: str = "") -> str:
 
 def _draw_figures(decision: dict, metrics: dict) -> list[str]:
     """Draw the figure that decides, of each model; GitHub and GitLab show Mermaid as a picture."""
-    figure, tried = decision["figure"], metrics.get("tried", {})
+    figure, tried = decision["metric"], metrics.get("tried", {})
     models = {name: metrics.get(name, {}) for name in ("trivial", "baseline", "candidate")}
     models |= {"champion": {figure: decision["rivals"].get("champion")}} | tried
     values = {name: found[figure] for name, found in models.items() if isinstance(found.get(figure), int | float)}

@@ -48,7 +48,7 @@ def _value(value: dict) -> list[str]:
 def _verdict(decision: dict, root: Path) -> list[str]:
     """Say what became of the candidate, and apart why: thresholds that it missed, and what people have not filled in."""
     version = f"{decision['model']} version {decision['version']} is {decision['alias']}"
-    points = [point for point in decision["points"] if point["figure"] not in PEOPLE]
+    points = [point for point in decision["points"] if point["metric"] not in PEOPLE]
     if not decision["refused"]:
         waits = "" if decision["alias"] == "champion" else "; the gate let it through, `make promote` makes it champion"
         return [f"Registered: {version}{waits}", f"{_count(points)}; `stagebook gate` shows each"]
@@ -59,7 +59,7 @@ def _verdict(decision: dict, root: Path) -> list[str]:
 def _outcome(point: dict) -> str:
     if not point["passed"]:
         return "failed"
-    return "not asked" if point["said"].startswith("not asked") else "passed"
+    return "not asked" if point["message"].startswith("not asked") else "passed"
 
 
 def _count(points: list[dict]) -> str:
@@ -71,7 +71,7 @@ def _count(points: list[dict]) -> str:
 
 def _describe_points(points: list[dict]) -> list[str]:
     """Return a line for each threshold, failed ones first; of those not asked only the names."""
-    lines = [f"{one}: {point['said']}" for one in ("failed", "passed") for point in points if _outcome(point) == one]
+    lines = [f"{one}: {point['message']}" for one in ("failed", "passed") for point in points if _outcome(point) == one]
     unasked = [point["gate"] for point in points if _outcome(point) == "not asked"]
     return _bullets([*lines, *([f"not asked: {', '.join(unasked)}"] if unasked else [])])
 
@@ -81,7 +81,7 @@ def _left(decision: dict, root: Path) -> list[str]:
     people, parts = _missing(root)
     lines = ["Only people can fill in, and the gate stays closed until they do:", *_bullets(people)] if people else []
     lines += ["Missing from the run:", *_bullets(parts)] if parts else []
-    refused = any(point["figure"] in PEOPLE and not point["passed"] for point in decision["points"])
+    refused = any(point["metric"] in PEOPLE and not point["passed"] for point in decision["points"])
     return lines or ["All texts are filled in now: `make pipeline` checks the candidate again"] * refused
 
 

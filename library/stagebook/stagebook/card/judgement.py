@@ -27,7 +27,7 @@ def gate_points(facts: dict) -> list[str]:
     reasons = {gate.name: gate.reason for gate in facts["requirements"].gates}
     rows = []
     for point in points:
-        why = [prose(point["said"]), prose(reasons.get(point["gate"], "")), prose(point["owner"])]
+        why = [prose(point["message"]), prose(reasons.get(point["gate"], "")), prose(point["owner"])]
         rows.append([plain(point["gate"]), verdict(point), *why])
     head = ["gate", "verdict", "why", "what the bar is for", "owner"]
     return section("Verdict of the gate", table(head, rows) if rows else [])

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable
 
-from ..gate.phrases import say_number
-from ..project.markdown import prose, table
+from ..project.markdown import prose, show_number, table
 
 __all__ = ["bullets", "facts_table", "plain", "section", "show", "show_figure", "text_or_gap", "verdict"]
 
@@ -16,7 +15,7 @@ def show(value: object) -> str:
         return {True: "yes", False: "no", None: ""}[value]
     if isinstance(value, int):
         return f"{value:,}"
-    return say_number("", value) if isinstance(value, float) else prose(value)
+    return show_number(value) if isinstance(value, float) else prose(value)
 
 
 def show_figure(value: object) -> str:
@@ -33,7 +32,7 @@ def verdict(point: dict) -> str:
     """Return in a word what the gate says of a point."""
     if not point["passed"]:
         return "refused"
-    return "not asked" if point["said"].startswith("not asked") else "passed"
+    return "not asked" if point["message"].startswith("not asked") else "passed"
 
 
 def text_or_gap(text: str) -> str:

@@ -23,12 +23,12 @@ def print_verdict(root: Path) -> int:
         return 1
     width = max((len(point["gate"]) for point in points), default=0)
     for point in points:
-        print(f"{'passed ' if point['passed'] else 'REFUSED'}  {point['gate']:{width}}  {point['said']}")
-    left += [point["said"] for point in points if not point["passed"] and point["said"] not in left]
+        print(f"{'passed ' if point['passed'] else 'REFUSED'}  {point['gate']:{width}}  {point['message']}")
+    left += [point["message"] for point in points if not point["passed"] and point["message"] not in left]
     left += [f"{CARD}: {stale}; `dvc repro register` writes it again" for stale in _find_stale(root)]
     left += [] if points else [f"{REPORT} has no points"]
     for sentence in left:
-        if sentence not in [point["said"] for point in points]:
+        if sentence not in [point["message"] for point in points]:
             print(f"REFUSED  {sentence}")
     print(f"{decision.get('model')} version {decision.get('version')}: {'refused' if left else 'passed the gate'}")
     return 1 if left else 0

@@ -79,6 +79,13 @@ def rollback(why: str) -> None:
         print(f"{name}: version {rollback(name, why)[-1].version} is champion again.")
 
 
+@command(GROUP)
+def register() -> None:
+    """Check the candidate again, against the champion that this registry knows, and print the verdict."""
+    subprocess.run(["dvc", "repro", "--quiet", "--force", "--single-item", "register"], cwd=find_root(), check=True)
+    gate()
+
+
 @command(GROUP, argument("--if-any", action="store_true", help="no error if there is none yet"))
 def champion(if_any: bool) -> None:
     """Write the champion to models/champion, for git and DVC: machines without this registry start from it."""
@@ -94,11 +101,3 @@ def champion(if_any: bool) -> None:
         else:
             subprocess.run(["dvc", "add", "--quiet", str(FOLDER)], cwd=root, check=True)
             print(f"{FOLDER} is the champion; commit {FOLDER}.dvc, then `dvc push`.")
-
-
-@command(GROUP)
-def judge() -> int:
-    """Check the candidate again, against the champion that is known here."""
-    subprocess.run(["dvc", "repro", "--quiet", "--force", "--single-item", "register"], cwd=find_root(), check=True)
-    gate()
-    return 0

@@ -7,6 +7,7 @@ import pandas as pd
 
 from ..model.task import Task
 from .metrics import PRIMARY
+from .style import find_style
 
 __all__ = ["draw_curve", "draw_periods", "name_label"]
 
@@ -23,8 +24,9 @@ def draw_periods(judged: list[dict], task: Task, title: str) -> plt.Figure:
     figure, axes = plt.subplots(panels, figsize=(9, 2.5 * panels + 1), layout="constrained", sharex=True, squeeze=False)
     table = pd.DataFrame(judged, columns=["name", "candidate", "trivial", "label_mean"])
     line = "" if any("fold" in one for one in judged) else "-"  # folds come in no order
-    for name, color in (("candidate", "C0"), ("trivial", "grey")):
-        axes[0, 0].plot(table["name"], table[name], f"o{line}", color=color, label=name)
+    for name in ("candidate", "trivial"):
+        style = find_style(name) | ({} if line else {"linestyle": ""})
+        axes[0, 0].plot(table["name"], table[name], marker="o", label=name, **style)
     axes[0, 0].set(ylabel=PRIMARY[task.kind][0])
     axes[0, 0].legend()
     if panels == 2:

@@ -1,7 +1,8 @@
 """All models side by side on the same hold-out: how good, how big, how fast."""
 
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from statistics import median
 
@@ -12,9 +13,48 @@ from ..model.package import load_model, model_file
 from ..model.task import Task
 from .metrics import PRIMARY, score
 
-__all__ = ["TIMES", "benchmark", "measure_latency"]
+__all__ = ["TIMES", "measure_latency", "run_benchmark"]
 
 TIMES = ("one_row_ms", "thousand_rows_ms")
+
+
+def run_benchmark(
+    folders: Mapping[str, Path], holdout: pd.DataFrame, task: Task, timings: str | Path
+) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+    """Return a row per model, the best first, and what each predicts.
+
+    Parameters
+    ----------
+    folders : mapping of Path
+        Name of each model: the folder of its package.
+    holdout : DataFrame of shape (n_rows, n_columns)
+    timings : str or Path
+        reports/timings.json, with the seconds that training took; without the file, models have none.
+
+    Returns
+    -------
+    table : DataFrame
+        The metrics on the hold-out, `format`, `size_mb`, `train_seconds`, `one_row_ms` and `thousand_rows_ms`.
+    predictions : dict of ndarray of shape (n_rows,) or (n_rows, n_classes)
+    """
+    rows, predictions, label, seconds = {}, {}, holdout[task.target].to_numpy(), _read_seconds(Path(timings))
+    for name, folder in folders.items():
+        predict, file = load_model(folder, task), model_file(folder)
+        predictions[name] = predict(holdout)
+        rows[name] = score(task, label, predictions[name]) | {
+            "format": file.suffix[1:],
+            "size_mb": round(file.stat().st_size / 1e6, 3),
+            "train_seconds": round(seconds.get(name, np.nan), 1),
+            **measure_latency(predict, holdout),
+        }
+    metric, sign = PRIMARY[task.kind]
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
+    return (table.sort_values(metric, ascending=sign < 0) if metric in table else table), predictions
+
+
+def _read_seconds(file: Path) -> dict[str, float]:
+    found = json.loads(file.read_text(encoding="utf-8"))["train_seconds"] if file.is_file() else {}
+    return {f"tried: {name}": seconds for name, seconds in found.items()}
 
 
 def measure_latency(predict: Callable[[pd.DataFrame], np.ndarray], rows: pd.DataFrame) -> dict[str, float]:
@@ -25,7 +65,7 @@ def measure_latency(predict: Callable[[pd.DataFrame], np.ndarray], rows: pd.Data
     predict : callable
         An opened model, as `load_model` returns it.
     rows : DataFrame of shape (n_rows, n_columns)
-        Taken again and again where there are fewer than a thousand.
+        Repeated if there are fewer than a thousand.
     """
     thousand = rows.iloc[np.resize(np.arange(len(rows)), 1000)]
     return {
@@ -38,26 +78,3 @@ def _seconds(predict: Callable[[pd.DataFrame], np.ndarray], rows: pd.DataFrame) 
     start = time.perf_counter()
     predict(rows)
     return time.perf_counter() - start
-
-
-def benchmark(folders: dict[str, Path], holdout: pd.DataFrame, task: Task, train_seconds: dict) -> pd.DataFrame:
-    """Return a row per model: its figures on the hold-out, size, time to train and to answer.
-
-    Parameters
-    ----------
-    folders : dict of Path
-        Name of each model: the folder of its package.
-    train_seconds : dict of float
-        By name; a model that was not trained here and now has none.
-    """
-    table, label = {}, holdout[task.target].to_numpy()
-    for name, folder in folders.items():
-        predict, file = load_model(folder, task), model_file(folder)
-        table[name] = score(task, label, predict(holdout)) | {
-            "size_mb": round(file.stat().st_size / 1e6, 3),
-            "train_seconds": round(train_seconds.get(name, np.nan), 1),
-            **measure_latency(predict, holdout),
-        }
-    figure, sign = PRIMARY[task.kind]
-    found = pd.DataFrame(table).T.rename_axis("model")
-    return found.sort_values(figure, ascending=sign < 0) if figure in found else found

@@ -7,6 +7,7 @@ import pandas as pd
 from ..model.task import Task
 from ..project.errors import DataError
 from .costs import Costs, check_costs
+from .style import find_style
 
 __all__ = ["cost_curve", "cost_matrix", "cost_per_row", "decide", "draw_cost_curve", "find_threshold", "say_value"]
 
@@ -91,11 +92,11 @@ def cost_curve(label: np.ndarray, predictions: dict[str, np.ndarray], costs: np.
 
 
 def draw_cost_curve(table: pd.DataFrame, threshold: float, unit: str) -> plt.Figure:
-    """Return what acting above each threshold has cost; the threshold that the costs ask for is marked."""
+    """Return the cost of acting above each threshold; the threshold that follows from the costs is marked."""
     figure, axis = plt.subplots(figsize=(7, 4), layout="constrained")
     for name, curve in table.items():
-        axis.plot(table.index, curve, label=name)
-    axis.axvline(threshold, color="grey", linestyle="--", label=f"threshold {threshold:.2f}")
+        axis.plot(table.index, curve, label=name, **find_style(name))
+    axis.axvline(threshold, color="black", linewidth=1, label=f"threshold {threshold:.2f}")
     cost = np.interp(threshold, table.index, table["candidate"])
     title = (
         f"Acting above {threshold:.2f} costs {cost:.3g} {unit}; never acting costs {table['candidate'].iloc[-1]:.3g}"

@@ -1,5 +1,6 @@
-"""The gate: requirements, checks, verdict.
+"""The gate: requirements, evidence, verdict.
 
-`requirements` reads docs/requirements.yaml; `judge` compares each metric with its threshold and returns one `Point`
-per gate. A missing metric closes the gate.
+`requirements` reads docs/requirements.yaml; `evidence` holds what was measured of a candidate; `metrics` lists what a gate
+can be about; `check` compares each metric with its threshold and returns one `Point` per gate. A missing metric closes
+the gate.
 """

@@ -1,15 +1,19 @@
 """What people still owe docs/requirements.yaml: empty texts, and what the EU AI Act requires of the category of risk."""
 
-from .requirements import CATEGORIES, Requirements
+from typing import TYPE_CHECKING
 
-__all__ = ["FAIRNESS", "find_empty_texts", "find_open_duties"]
+if TYPE_CHECKING:
+    from .requirements import Requirements
 
+__all__ = ["CATEGORIES", "FAIRNESS", "find_empty_texts", "find_open_duties"]
+
+CATEGORIES = ("minimal", "limited", "high", "unacceptable")  # of the EU AI Act
 FAIRNESS = "inspection.fairness_difference"
 PLEASE = {
     "category": f"is empty; choose one of {', '.join(CATEGORIES)}",
-    "reason": "is empty; say why the category is this one and no higher one",
-    "transparency": "is empty; say how people learn that a model is behind what they see (EU AI Act, Article 50)",
-    "human_oversight": "is empty; say who watches the model and how they overrule it (EU AI Act, Article 14)",
+    "reason": "is empty; explain why the category is this one and no higher one",
+    "transparency": "is empty; explain how people learn that a model is behind what they see (EU AI Act, Article 50)",
+    "human_oversight": "is empty; name who watches the model and how they overrule it (EU AI Act, Article 14)",
     "logging": "is false; predictions must be kept so that they can be looked up (EU AI Act, Article 12)",
 }
 REQUIRED = {
@@ -21,7 +25,7 @@ REQUIRED = {
 }
 
 
-def find_open_duties(requirements: Requirements) -> list[str]:
+def find_open_duties(requirements: "Requirements") -> list[str]:
     """Return a sentence for each thing that the category of risk requires and that is not there.
 
     A file without the section `risk` has no duties: that section is an option of the project.
@@ -42,7 +46,7 @@ def find_open_duties(requirements: Requirements) -> list[str]:
     return open_duties
 
 
-def find_empty_texts(requirements: Requirements) -> list[str]:
+def find_empty_texts(requirements: "Requirements") -> list[str]:
     """Return the key of each text that a person must write and has not; those of `risk` are duties."""
     sections = {"use": requirements.use, "data": requirements.data}
     empty = [f"{name}.{key}" for name, section in sections.items() for key, text in vars(section).items() if not text]

@@ -10,12 +10,13 @@ from pydantic.dataclasses import dataclass
 from ..evaluate.costs import Costs
 from ..project.yaml_files import read_yaml
 from ..project.yaml_values import CONFIG, Names, Problem, Section, TextLine, refuse_unknown, suggest
+from .duties import CATEGORIES
+from .metrics import find_metric
 from .thresholds import Gates, find_missing_gates
 
-__all__ = ["CATEGORIES", "FILE", "THIRTEEN", "Requirement", "Requirements", "Risk", "read_requirements"]
+__all__ = ["FILE", "THIRTEEN", "Requirement", "Requirements", "Risk", "read_requirements"]
 
 FILE = "docs/requirements.yaml"
-CATEGORIES = ("minimal", "limited", "high", "unacceptable")  # of the EU AI Act
 THIRTEEN = (
     *("auto_scaling", "completeness", "explainability", "fairness", "integrity", "privacy", "reliability"),
     *("reproducibility", "safety", "security", "traceability", "transparency", "trust"),
@@ -137,6 +138,11 @@ def read_requirements(path: str | Path) -> Requirements:
 
 def _check_gates(requirements: Requirements) -> Iterator[Problem]:
     yield from find_missing_gates(requirements.gates, with_risk=requirements.risk is not None)
+    for gate in requirements.gates:
+        try:
+            find_metric(gate.metric)
+        except ValueError as error:
+            yield Problem(f": {error}", "gates", gate.name, "metric")
     names = [gate.name for gate in requirements.gates]
     for name, entry in requirements.requirements.items():
         if entry.gate is not None and entry.gate not in names:

@@ -90,13 +90,14 @@ def predict_model(folder: str | Path, frame: pd.DataFrame, task: Task) -> np.nda
     return load_model(folder, task)(frame)
 
 
-def package_parity(folder: str | Path, frame: pd.DataFrame, task: Task, spread: float) -> float | None:
-    """Return the largest difference between the two files of a package on `frame`, in units of `spread`.
+def package_parity(folder: str | Path, frame: pd.DataFrame, task: Task) -> float | None:
+    """Return the largest difference between the predictions of the two files of a package on `frame`.
 
-    None if there is only the skops file, which then is the package.
+    For regression in standard deviations of the target. None if there is only the skops file, which then is the package.
     """
     file = model_file(folder)
     if file.suffix != ".onnx":
         return None
     difference = np.abs(load_onnx(file)(frame) - load_skops(file.with_name("model.skops"), task)(frame)).max()
+    spread = float(frame[task.target].to_numpy().std()) or 1.0 if task.kind == "regression" else 1.0
     return float(f"{difference / spread:.0e}")

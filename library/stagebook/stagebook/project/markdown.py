@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-__all__ = ["INDEX", "MARK", "code", "link", "prose", "show_bytes", "show_share", "table"]
+__all__ = ["INDEX", "MARK", "code", "link", "prose", "show_bytes", "show_number", "show_share", "table"]
 
 INDEX = "README.md"
 MARK = "<!-- Written by `stagebook catalog`; do not edit. Meaning comes from data/schema.yaml, the rest from what is there. -->"
@@ -31,6 +31,12 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]], right: str = "") -
     head = list(head)
     rule = ["---:" if name and name in right.split() else "---" for name in head]
     return [f"| {' | '.join(cells)} |" for cells in (head, rule, *rows)]
+
+
+def show_number(value: float) -> str:
+    """Return a number with at most four decimals, and a very small one with its power of ten."""
+    small = value != 0 and abs(value) < 0.0001
+    return f"{value:.1e}" if small else f"{value:,.4f}".rstrip("0").rstrip(".")
 
 
 def show_bytes(size: int | None) -> str:

@@ -12,7 +12,7 @@ __all__ = ["load_views", "package_name", "read_settings", "views_file"]
 DEFAULTS = {
     "views": "",
     "trusted_types": [],
-    "warm_process": {"preload": [], "idle_minutes": 15},
+    "warm_process": {"preload": [], "idle_minutes": 15.0},
     "check_files": {"allow": [], "max_kilobytes": 1000},
 }
 
@@ -37,10 +37,10 @@ def _fill(given: dict, defaults: dict, where: str) -> dict:
     if unknown := given.keys() - defaults.keys():
         raise StepError(f"pyproject.toml, {where}: {min(unknown)!r} is not known; there is {', '.join(defaults)}.")
     for key, value in given.items():
-        if type(value) is not type(defaults[key]):
+        kind = type(defaults[key])
+        if type(value) is not kind and not (kind is float and type(value) is int):
             raise StepError(
-                f"pyproject.toml, {where}: {key} is {value!r}; it must be {type(defaults[key]).__name__}, "
-                f"like {defaults[key]!r}."
+                f"pyproject.toml, {where}: {key} is {value!r}; it must be {kind.__name__}, like {defaults[key]!r}."
             )
     return {
         key: _fill(given.get(key, {}), default, f"{where}.{key}")

@@ -3,47 +3,51 @@
 from pathlib import Path
 
 import mlflow
+import numpy as np
 import pandas as pd
 
 from ..evaluate.metrics import PRIMARY, score
 from ..evaluate.segments import compare_segments, named_segments, row_loss
-from ..model.package import load_model
+from ..model.package import predict_model
 from ..model.task import Task
 
-__all__ = ["compare", "fetch_package"]
+__all__ = ["compare_with_champion", "fetch_package"]
 
 
-def fetch_package(model_name: str, number: int, holdout: pd.DataFrame, task: Task) -> Path | None:
+def fetch_package(model_name: str, number: int | None, holdout: pd.DataFrame, task: Task) -> Path | None:
     """Return the folder of a version's package; None if it needs other columns or had another task."""
+    if number is None:
+        return None
     address = f"models:/{model_name}/{number}"
     signature = mlflow.models.get_model_info(address).signature
-    needed, says = signature.inputs.input_names(), signature.outputs.input_names()
+    needed, outputs = signature.inputs.input_names(), signature.outputs.input_names()
     classes = [f"probability_{name}" for name in task.classes]
     columns = {"binary": ["probability"], "multiclass": classes, "regression": ["prediction"]}[task.kind]
-    if not set(needed) <= set(holdout.columns) or says[: len(columns)] != columns:
+    if not set(needed) <= set(holdout.columns) or outputs[: len(columns)] != columns:
         return None
     return Path(mlflow.artifacts.download_artifacts(address)) / "artifacts"
 
 
-def compare(
-    champion: Path | None, candidate: Path, holdout: pd.DataFrame, task: Task, segments: list[dict], named: list
-):
-    """Return the champion's figure that decides, and the largest rise of a named segment's loss against it.
+def compare_with_champion(
+    champion: Path | None, candidate: np.ndarray, holdout: pd.DataFrame, task: Task, segments: list[str], named: list
+) -> tuple[float | None, float | None]:
+    """Return the champion's deciding metric, and the largest rise of a named segment's loss from champion to candidate.
 
     Parameters
     ----------
-    champion, candidate : Path
-        Folders of packages; None if the champion cannot be scored on this hold-out. Then both results are None.
-    segments : list of dict
-        The named ones of reports/inspection.json, which are large enough to be compared.
+    champion : Path or None
+        Folder of its package; None if it cannot be scored on this hold-out. Then both results are None.
+    candidate : ndarray of shape (n_rows,) or (n_rows, n_classes)
+        Predictions of the candidate.
+    segments : list of str
+        Names of the segments that are large enough to be compared.
     named : list of str
-        `segments` of docs/requirements.yaml.
+        `segments` of docs/requirements.yaml: the columns that they are in.
     """
     if champion is None:
         return None, None
-    label = holdout[task.target].to_numpy()
-    says = [load_model(folder, task)(holdout) for folder in (candidate, champion)]
-    known = {segment["segment"] for segment in segments}
-    tables = [named_segments(holdout, row_loss(task, label, said), named, min_rows=1) for said in says]
-    _, rise = compare_segments(*(table[table["segment"].isin(known)] for table in tables))
-    return score(task, label, says[1]).get(PRIMARY[task.kind][0]), rise
+    label, prediction = holdout[task.target].to_numpy(), predict_model(champion, holdout, task)
+    losses = [row_loss(task, label, one) for one in (candidate, prediction)]
+    tables = [named_segments(holdout, loss, named, min_rows=1) for loss in losses]
+    _, rise = compare_segments(*(table[table["segment"].isin(segments)] for table in tables))
+    return score(task, label, prediction).get(PRIMARY[task.kind][0]), rise

@@ -1,6 +1,7 @@
 """Take the decision of the gate on a version, once, and promote it if it may."""
 
 import json
+from collections.abc import Callable
 
 import mlflow
 
@@ -8,25 +9,29 @@ from .history import append, find_rolled_back
 from .stages import sync
 from .versions import read_decision
 
-__all__ = ["decide"]
+__all__ = ["decide_once"]
 
 
-def decide(registered, evidence: str, judge_at, promote_to: str) -> dict:
-    """Make the version champion if the gate lets it; return the decision.
+def decide_once(registered, evidence: str, check: Callable[[int | None], dict], promote_to: str) -> dict:
+    """Make the version champion if the gate passes it; return the decision.
+
+    A decision is kept with the version and not taken again before the evidence or the champion changes. A version that
+    was rolled back stays rolled back. If two pipelines run at once, the first promotion counts, and the other checks again
+    with the new champion.
 
     Parameters
     ----------
     registered : ModelVersion
     evidence : str
-        Changes when what the decision rests on changes.
-    judge_at : callable
-        `judge_at(champion)` returns the decision where that version, or None, is champion.
+        A hash of what the decision rests on.
+    check : callable
+        `check(champion)` returns the decision if that version, or None, is champion.
     promote_to : str
         production; staging lets it wait for `make promote`; nothing leaves it where it is.
     """
     client, name, number, counted = mlflow.MlflowClient(), registered.name, int(registered.version), False
     client.set_registered_model_alias(name, "challenger", str(number))
-    while not counted:  # another pipeline was faster: judge against its champion
+    while not counted:  # another pipeline was faster: check against its champion
         entries = sync(name)
         champion, after = (entries[-1].version, entries[-1].number) if entries else (None, 0)
         registered = client.get_model_version(name, str(number))
@@ -35,15 +40,16 @@ def decide(registered, evidence: str, judge_at, promote_to: str) -> dict:
         if champion == number and same:
             break
         if not same or decision["champion"] != champion:
-            decision = {**judge_at(champion), "champion": champion}
-            client.set_model_version_tag(name, str(number), "gate.decision", json.dumps(decision))
+            decision = {**check(champion), "champion": champion}
+            lasting = {key: value for key, value in decision.items() if key != "measured"}  # a tag is small
+            client.set_model_version_tag(name, str(number), "gate.decision", json.dumps(lasting))
             client.set_model_version_tag(name, str(number), "gate.evidence", evidence)
         if reason := find_rolled_back(entries).get(number):
             decision["refused"].append(f"version {number} was rolled back: {reason}")
         if decision["refused"] or champion == number or promote_to != "production":
             break
-        figures = {key: decision[key] for key in ("figure", "candidate", "rivals")}
-        counted = append(name, "promote", number, "the gate let it through", after, figures)
+        metrics = {key: decision[key] for key in ("metric", "candidate", "rivals")}
+        counted = append(name, "promote", number, "the gate passed it", after, metrics)
     if promote_to == "staging" and not decision["refused"]:
         client.set_registered_model_alias(name, "staging", str(number))
     sync(name)

@@ -38,7 +38,7 @@ class Entry:
         The version that is champion from then on.
     who, when, why : str
         `when` is UTC, as in 2026-11-21T19:23:29Z.
-    figures : dict
+    metrics : dict
         What it was decided on; empty for a rollback.
     ticket : str
         By which the writer knows it again.
@@ -51,7 +51,7 @@ class Entry:
     who: str
     when: str
     why: str
-    figures: dict
+    metrics: dict
     ticket: str
 
 
@@ -77,7 +77,8 @@ def history(name: str) -> list[Entry]:
 
 def _read(number: int, tags: dict[str, str]) -> Entry:
     texts = {name: tags[name] for name in ("kind", "who", "when", "why", "ticket")}
-    return Entry(number, int(tags["after"]), version=int(tags["version"]), figures=json.loads(tags["figures"]), **texts)
+    metrics = json.loads(tags.get("metrics") or tags["figures"])  # `figures`: before release 0.3.0
+    return Entry(number, int(tags["after"]), version=int(tags["version"]), metrics=metrics, **texts)
 
 
 def replay(entries: list[Entry]) -> list[int]:
@@ -99,15 +100,15 @@ def find_rolled_back(entries: list[Entry]) -> dict[int, str]:
     return {before.version: entry.why for before, entry in pairs if entry.kind == "rollback"}
 
 
-def append(name: str, kind: str, version: int, why: str, after: int, figures: dict | None = None) -> bool:
+def append(name: str, kind: str, version: int, why: str, after: int, metrics: dict | None = None) -> bool:
     """Add an entry; return False if it does not count, for others have added one since entry `after`.
 
-    Then nothing has changed: judge against the champion that there is now, or leave it.
+    Then nothing has changed: check against the champion that there is now, or leave it.
     """
     client, ticket = mlflow.MlflowClient(), uuid.uuid4().hex
     log, promoted = f"{name}-promotions", client.get_model_version(name, str(version))
     tags = {"kind": kind, "version": version, "after": after, "who": find_name(), "why": why, "ticket": ticket}
-    tags |= {"when": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", "figures": json.dumps(figures or {})}
+    tags |= {"when": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", "metrics": json.dumps(metrics or {})}
     with suppress(MlflowException):  # it is there already, or the next call says what is wrong
         client.create_registered_model(log, description=f"Who was champion of {name}, and why. Do not edit.")
     model = promoted.source.removeprefix("models:/") if promoted.source.startswith("models:/m-") else None

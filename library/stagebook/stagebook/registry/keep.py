@@ -16,7 +16,7 @@ __all__ = ["FOLDER", "keep_champion", "restore_champion"]
 
 FOLDER = Path("models", "champion")
 FACTS = "version.json"
-# What a later pipeline needs to know the package again, and not to judge it again on the same evidence.
+# What a later pipeline needs to know the package again, and not to check it again on the same evidence.
 TAGS = ("package_md5", "model_md5", "model_bytes", "gate.decision", "gate.evidence")
 
 
@@ -40,7 +40,7 @@ def keep_champion(name: str, folder: Path) -> bool:
         "who": champion.who,
         "when": champion.when,
         "why": champion.why,
-        "figures": champion.figures,
+        "metrics": champion.metrics,
     }
     facts["tags"] = {key: version.tags[key] for key in TAGS if key in version.tags}
     with replace_folder(folder) as new:
@@ -65,7 +65,7 @@ def restore_champion(name: str, folder: Path) -> int | None:
     client.create_registered_model(name)
     version = client.create_model_version(name, f"{run.artifact_uri}/champion", run.run_id, facts["tags"])
     why = f"champion of this commit, since {facts['when']} ({facts['who']}: {facts['why']})"
-    append(name, "promote", int(version.version), why, after=0, figures=facts["figures"])
+    append(name, "promote", int(version.version), why, after=0, metrics=facts.get("metrics") or facts["figures"])
     return int(version.version)
 
 

@@ -11,7 +11,7 @@ from .versions import find_aliases, find_versions, read_decision
 
 __all__ = ["list_models", "promote", "rollback", "say_objection"]
 
-JUDGE = "`dvc repro --force --single-item register`"
+CHECK = "`stagebook register`"
 
 
 def promote(name: str, version: int, why: str, to: str = "production") -> list[Entry]:
@@ -25,7 +25,7 @@ def promote(name: str, version: int, why: str, to: str = "production") -> list[E
     if to not in ("production", "staging"):
         raise RegistryError(f"TO is {to!r}; it must be production or staging.")
     why, counted = check_reason(why), False
-    while not counted:  # of two promotions at once the second is judged again, then against the new champion
+    while not counted:  # of two promotions at once the second is checked again, then against the new champion
         entries = sync(name)
         if objection := say_objection(name, version, entries):
             raise RegistryError(objection)
@@ -33,8 +33,8 @@ def promote(name: str, version: int, why: str, to: str = "production") -> list[E
             mlflow.MlflowClient().set_registered_model_alias(name, "staging", str(version))
             return sync(name)
         decision = read_decision(find_versions(name)[version])
-        figures = {key: decision[key] for key in ("figure", "candidate", "rivals") if key in decision}
-        counted = append(name, "promote", version, why, entries[-1].number if entries else 0, figures)
+        metrics = {key: decision[key] for key in ("metric", "candidate", "rivals") if key in decision}
+        counted = append(name, "promote", version, why, entries[-1].number if entries else 0, metrics)
     return sync(name)
 
 
@@ -73,15 +73,15 @@ def say_objection(name: str, number: int, entries: list[Entry]) -> str | None:
         return f"{name}: version {number} was rolled back ({reason}). Change what was wrong, and run `make pipeline` again."
     decision = read_decision(versions[number])
     if not {"refused", "points", "champion"} <= set(decision):
-        return f"{name}: the gate has not judged version {number}. Check out its commit and run {JUDGE}."
-    failed = [point["said"] for point in decision["points"] if not point["passed"]]
-    if reasons := [*decision["refused"], *(said for said in failed if said not in decision["refused"])]:
+        return f"{name}: the gate has not checked version {number}. Check out its commit and run {CHECK}."
+    failed = [point["message"] for point in decision["points"] if not point["passed"]]
+    if reasons := [*decision["refused"], *(message for message in failed if message not in decision["refused"])]:
         return "\n".join([f"{name}: the gate refused version {number}:", *(f"- {reason}" for reason in reasons)])
     against = decision["champion"]
     if (None if against is None else int(against)) != champion:
-        judged = f"against version {against}" if against is not None else "when there was no champion"
+        checked = f"against version {against}" if against is not None else "when there was no champion"
         now = f"version {champion} is champion now" if champion else "there is no champion now"
-        return f"{name}: version {number} was judged {judged}; {now}. Check out its commit and run {JUDGE}."
+        return f"{name}: version {number} was checked {checked}; {now}. Check out its commit and run {CHECK}."
     return None
 
 

@@ -14,7 +14,7 @@ WIDTH = 120
 
 def show_versions(versions: list[dict]) -> str:
     """Return a line per version, as `list_models` returns them."""
-    table = [("version", "stage", "aliases", "registered UTC", "figure", "commit", "size", "gate")]
+    table = [("version", "stage", "aliases", "registered UTC", "metric", "commit", "size", "gate")]
     for version in versions:
         registered = datetime.fromtimestamp(version["registered"] / 1000, UTC)
         table.append(
@@ -23,7 +23,7 @@ def show_versions(versions: list[dict]) -> str:
                 version["stage"],
                 ", ".join(version["aliases"]),
                 f"{registered:%Y-%m-%d %H:%M}",
-                _figure(version["decision"]),
+                _metric(version["decision"]),
                 _commit(version["run"]),
                 _size(version["bytes"]),
                 _verdict(version),
@@ -54,9 +54,9 @@ def _align(table: list[tuple[str, ...]]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _figure(decision: dict) -> str:
+def _metric(decision: dict) -> str:
     value = decision.get("candidate")
-    return f"{value:.4g} {decision['figure']}" if isinstance(value, int | float) else "none"
+    return f"{value:.4g} {decision['metric']}" if isinstance(value, int | float) else "none"
 
 
 def _verdict(version: dict) -> str:
@@ -65,7 +65,7 @@ def _verdict(version: dict) -> str:
     if version["rolled_back"]:
         return "rolled back"
     if "refused" not in decision:
-        return "not judged"
+        return "not checked"
     if decision["refused"]:
         gates = [point["gate"] for point in decision.get("points", []) if not point["passed"]]
         return f"refused by {', '.join(gates)}" if gates else "refused"

@@ -9,6 +9,8 @@ from ..project.errors import RegistryError
 
 __all__ = ["find_aliases", "find_versions", "read_decision"]
 
+RENAMED = {"figure": "metric", "bar": "threshold", "said": "message"}
+
 
 def find_versions(name: str) -> dict:
     """Return the model's versions by their numbers, in order; none if there is no such model."""
@@ -33,5 +35,12 @@ def find_aliases(name: str) -> dict[str, int]:
 
 
 def read_decision(version) -> dict:
-    """Return what the gate said of the version; empty if it has not been judged."""
-    return json.loads(version.tags.get("gate.decision", "{}"))
+    """Return the gate's decision on the version; empty if it has not been checked."""
+    decision = json.loads(version.tags.get("gate.decision", "{}"))
+    points = decision.get("points")
+    return _rename(decision) | ({"points": [_rename(point) for point in points]} if points is not None else {})
+
+
+def _rename(entry: dict) -> dict:
+    """Return an entry with the keys of today: before release 0.3.0 they were figure, bar and said."""
+    return {RENAMED.get(key, key): value for key, value in entry.items()}
