@@ -166,6 +166,17 @@ def test_stock_papermill_runs_a_step(project, tmp_path):
     assert "has the lowest loss" in out.read_text()
 
 
+def test_metrics_that_somebody_edited_are_refused_by_the_gate(project):
+    true = json.loads(project.read("reports/metrics.json"))["candidate"]["roc_auc"]
+    edited = project.read("reports/metrics.json").replace(f'"roc_auc": {true}', '"roc_auc": 0.99')
+    (project.path / "reports" / "metrics.json").write_text(edited)
+    project.run("dvc", "commit", "--quiet", "--force", "evaluate")
+    project.run("dvc", "repro", "register")
+    said = project.run("stagebook", "gate", ok=False).stdout
+    assert f"candidate.roc_auc is 0.99, the model reaches {true}" in said
+    assert said.endswith("version 1: refused\n")
+
+
 @pytest.mark.full
 def test_every_notebook_runs_top_to_bottom_with_its_defaults(own_copy):
     for notebook in sorted((own_copy.path / "notebooks").glob("*.ipynb")):

@@ -138,6 +138,15 @@ def test_ctrl_c_ends_with_130(monkeypatch, capsys):
     assert "Interrupted. `dvc repro` goes on from this step." in capsys.readouterr().err
 
 
+def test_a_reader_that_has_seen_enough_gets_no_traceback():
+    """As in `stagebook gate | head -1`; a page that fits into the pipe's buffer ends well, a longer one with 141."""
+    code = "from stagebook.project.root import exit_code; import sys; sys.exit(exit_code(lambda: print('line\\n' * 99_999)))"
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "line\n"
+    process.stdout.close()
+    assert (process.stderr.read(), process.wait()) == ("", 141)
+
+
 def test_python_m_stagebook_is_the_command():
     done = subprocess.run([sys.executable, "-m", "stagebook", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout == f"{__version__}\n"

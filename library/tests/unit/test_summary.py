@@ -56,8 +56,8 @@ def test_failed_thresholds_come_first_and_nothing_is_left_to_people(project):
     lines = _verdict(decide(PASSED, FAILED), project())
     assert lines[1:] == [
         "Quality thresholds: 1 passed, 1 failed, 0 not asked:",
-        f"  - failed: {FAILED['said']}",
-        f"  - passed: {PASSED['said']}",
+        f"  - failed: {FAILED['message']}",
+        f"  - passed: {PASSED['message']}",
     ]
 
 

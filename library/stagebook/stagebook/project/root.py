@@ -1,5 +1,6 @@
 """Where the project is, what it is called, and how its commands end."""
 
+import os
 import sys
 import tomllib
 from collections.abc import Callable
@@ -13,7 +14,12 @@ __all__ = ["exit_code", "find_root", "local_folder", "project_home", "project_na
 def exit_code(command: Callable[[], int | None]) -> int:
     """Run a command and return its exit code; turn what it raises into a message."""
     try:
-        return command() or 0
+        code = command() or 0
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # `stagebook gate | head`: the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except StagebookError as error:
         print(f"ERROR: {error}", file=sys.stderr)
         return 1
