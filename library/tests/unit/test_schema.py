@@ -33,6 +33,35 @@ def test_hard_names_and_all_keys_come_back_as_they_were(tmp_path):
         ("tables: {t: {columns: {a: {type: text, rolle: target}}}}", "`rolle` is not known; there is description"),
         ("tables: {t: {columns: {a: {type: text, mask: blur}}}}", "`mask` is 'blur'"),
         ("tables: {t: {colums: {}}}", "columns"),
+        (
+            "tables: {t: {columns: {a: {type: number, min: low}}}}",
+            "column 'a': `min` is 'low'; it must be a number, or a date",
+        ),
+        (
+            "tables: {t: {columns: {a: {type: date, max: 9}}}}",
+            "column 'a': `max` is 9; for a column of type date it must be a date",
+        ),
+        (
+            "tables: {t: {columns: {a: {type: number, max: 2024-01-31}}}}",
+            "for a column of type number it must be a number",
+        ),
+        (
+            "tables: {t: {columns: {a: {type: text, missing: 'no'}}}}",
+            "column 'a': `missing` is 'no'; it must be true or false",
+        ),
+        (
+            "tables: {t: {columns: {a: {type: text, unit: 5}}}}",
+            "column 'a': `unit` is 5; it must be text. Put it in quotes.",
+        ),
+        ("tables: {t: {columns: {a: {}}}}", "table 't', column 'a' has no `type`. Write it: integer, number,"),
+        (
+            "tables: {t: {joins: {o: [b]}, columns: {a: {type: text}}}}",
+            "table 't': `joins.o`: 'b' is a key but not a column",
+        ),
+        (
+            "tables: {t: {columns: {a: {type: text}}}}\ndatasets: {'p/*': {unit: x}}",
+            "line 2: datasets.p/*: `unit` is not known",
+        ),
         ("tables: {t: {key: [b], columns: {a: {type: text}}}}", "'b' is a key but not a column"),
         ("tables: {t: {columns: {12: {type: text}}}}", "column 12: write the name in quotes"),
         ("tables: {t: {columns: {a: {type: text}", "schema.yaml is not YAML: line "),
@@ -87,6 +116,19 @@ def test_missing_range_pattern_and_key_are_checked():
             check_table(good.assign(**broken), table, "t")
     with pytest.raises(DataError, match="uniqueness"):
         check_table(good.assign(y="A"), Table("t", table.columns, key=["y"]), "t")
+
+
+@pytest.mark.parametrize("limit", ["2024-01-02", "2024-01-02 00:00:00", "'2024-01-02'"])
+def test_dates_have_limits_too(tmp_path, limit):
+    (tmp_path / "schema.yaml").write_text(
+        f"tables:\n  t:\n    columns:\n      day:\n        type: date\n        min: {limit}\n"
+    )
+    table = read_schema(tmp_path / "schema.yaml")["t"]
+    write_schema({"t": table}, {}, tmp_path / "schema.yaml", "")
+    assert read_schema(tmp_path / "schema.yaml") == {"t": table}
+    check_table(pd.DataFrame({"day": ["2024-01-02", "2024-01-03"]}), table, "t")
+    with pytest.raises(DataError, match="column 'day'"):
+        check_table(pd.DataFrame({"day": ["2024-01-01", "2024-01-03"]}), table, "t")
 
 
 def test_profile_has_the_values_and_equal_bytes(tmp_path):

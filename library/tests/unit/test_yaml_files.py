@@ -58,19 +58,21 @@ HARD += [
 HARD += ["...", "---", " ", "", "0x1f", "1_000", "\ud7ff", "\ufffe", "x" * 200, "word " * 60]
 TEXTS = st.lists(st.sampled_from(HARD) | st.text(max_size=8), max_size=3).map("".join)
 NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+DATES = st.dates() | st.datetimes() | st.dates().map(str)
 FAST = settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 @st.composite
 def tables(draw):
     names = draw(st.lists(TEXTS, min_size=1, max_size=4, unique=True))
+    types = {name: draw(st.sampled_from(["integer", "text", "category", "date"])) for name in names}
     columns = {
         name: Column(
             name,
-            draw(st.sampled_from(["integer", "text", "category", "date"])),
+            types[name],
             why=draw(TEXTS),
             missing_values=draw(st.lists(TEXTS | NUMBERS, max_size=2)),
-            min=draw(st.none() | NUMBERS),
+            min=draw(st.none() | (DATES if types[name] == "date" else NUMBERS)),
             pattern=draw(st.none() | TEXTS),
             unit=draw(TEXTS),
             description=draw(TEXTS),

@@ -2,17 +2,19 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
+import pandas as pd
 from pandera.pandas import Check, DataFrameSchema
 from pandera.pandas import Column as PanderaColumn
-from pydantic import BeforeValidator, Field, StrictBool, StrictInt
+from pydantic import BeforeValidator, Field, PlainValidator, StrictBool, StrictInt, WithJsonSchema, model_validator
 from pydantic.dataclasses import dataclass
 from pydantic.json_schema import SkipJsonSchema
 
 from ..project.yaml_files import as_line, read_yaml, write_yaml
-from ..project.yaml_values import CONFIG, Names, Number, Problem, Scalar, Section, Text, give_names
+from ..project.yaml_values import CONFIG, Names, Problem, Scalar, Section, Text, give_names, read_number
 
 __all__ = ["Column", "Dataset", "Schema", "Table", "read_datasets", "read_schema", "to_pandera", "write_schema"]
 
@@ -20,6 +22,18 @@ Type = Literal["integer", "number", "boolean", "date", "category", "text"]
 Role = Literal["feature", "target", "time", "label_time", "group", "identifier", "ignored"]
 Mask = Literal["drop", "hash", "keep"]
 EDITOR = "# yaml-language-server: $schema=../vendor/stagebook/stagebook/schemas/schema.json\n"
+
+
+def _read_limit(value: object) -> float | str:
+    if isinstance(value, date):
+        return str(value)  # libyaml cannot read a time of day between braces without quotes
+    try:
+        return datetime.fromisoformat(value) and value if isinstance(value, str) else read_number(value)
+    except ValueError:
+        raise Problem(f"is {value!r}; it must be a number, or a date such as 2024-01-31.") from None
+
+
+Limit = Annotated[float | str, PlainValidator(_read_limit), WithJsonSchema({"type": ["number", "string"]})]
 
 
 def _described(description: str, default: object = "") -> object:
@@ -38,13 +52,22 @@ class Column(Section):
     why: Text = _described("Reason of the role or of the mask")
     missing: StrictBool = _described("May values be missing?", True)
     missing_values: list[Scalar] = Field(default_factory=list, description="Values that stand for a missing one")
-    min: Number | None = _described("Smallest allowed value", None)
-    max: Number | None = _described("Largest allowed value", None)
+    min: Limit | None = _described("Smallest allowed number or date", None)
+    max: Limit | None = _described("Largest allowed number or date", None)
     pattern: Text | None = _described("Regular expression that each value must match", None)
     unit: Text = _described("Unit, for the catalog")
     description: Text = _described("Meaning, for the catalog")
     pii: StrictBool = _described("Is it personal data?", False)
     mask: Mask = _described("What is done with personal data before it leaves data/raw", "drop")
+
+    @model_validator(mode="after")
+    def _check_limits(self) -> "Column":
+        for key in ("min", "max"):
+            limit = getattr(self, key)
+            if limit is not None and (self.type == "date") == isinstance(limit, int | float):
+                fix = "a date such as 2024-01-31" if self.type == "date" else "a number"
+                raise Problem(f"is {limit!r}; for a column of type {self.type} it must be {fix}.", key)
+        return self
 
     @property
     def kind(self) -> str:
@@ -171,11 +194,12 @@ def to_pandera(table: Table) -> DataFrameSchema:
 def _pandera_column(column: Column) -> PanderaColumn:
     kinds = {"integer": float if column.missing else int, "number": float, "boolean": "boolean"}
     kind = kinds.get(column.type, "datetime64[ns]" if column.type == "date" else str)
+    as_limit = pd.Timestamp if column.type == "date" else lambda limit: limit
     checks = []
     if column.min is not None:
-        checks.append(Check.ge(column.min))
+        checks.append(Check.ge(as_limit(column.min)))
     if column.max is not None:
-        checks.append(Check.le(column.max))
+        checks.append(Check.le(as_limit(column.max)))
     if column.pattern:
         checks.append(Check.str_matches(column.pattern))
     return PanderaColumn(kind, checks, nullable=column.missing, coerce=True)

@@ -54,10 +54,22 @@ def read_yaml(
         The file is missing, is not YAML, or has a key or a value that cannot be. The message has file, line, key, value
         and fix of each problem.
     """
-    path = Path(path)
+    text, content = _load(Path(path), hint)
+    try:
+        value = TypeAdapter(model).validate_python(content)
+        problems = list(check(value))
+    except ValidationError as error:
+        problems = [_translate(one, content) for one in error.errors(include_url=False)]
+    if problems:
+        raise DataError(_list_problems(Path(path), text, content, problems, name_keys))
+    return value
+
+
+def _load(path: Path, hint: str) -> tuple[str, object]:
+    """Return the text of a file and what it holds."""
     try:
         text = path.read_text(encoding="utf-8")
-        content = YAML(typ="safe").load(text)
+        return text, YAML(typ="safe").load(text)
     except OSError as error:
         name = f"{path.absolute().parent.name}/{path.name}"
         raise DataError(f"{path} is missing. Git has it: `git checkout -- {name}`{hint}.") from error
@@ -65,14 +77,6 @@ def read_yaml(
         mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
         where = f"line {mark.line + 1}: " if mark else ""
         raise DataError(f"{path} is not YAML: {where}{problem or str(error) or type(error).__name__}") from error
-    try:
-        value = TypeAdapter(model).validate_python(content)
-        problems = list(check(value))
-    except ValidationError as error:
-        problems = [_translate(one, content) for one in error.errors(include_url=False)]
-    if problems:
-        raise DataError(_list_problems(path, text, content, problems, name_keys))
-    return value
 
 
 def _list_problems(path: Path, text: str, content: object, problems: list[Problem], name_keys: Callable) -> str:

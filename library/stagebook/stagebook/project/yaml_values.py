@@ -106,7 +106,7 @@ def _read_names(names: object) -> list[str]:
 def _read_scalar(value: object) -> object:
     if value is None or not isinstance(value, str | int | float | date):
         raise Problem(f"is {value!r}; it must be a text in quotes or a number.")
-    return value
+    return str(value) if isinstance(value, date) else value
 
 
 def _join_lines(text: object) -> object:
