@@ -60,7 +60,7 @@ def test_notebook_follows_the_pattern(notebook):
     assert cells[1].source.startswith("- **Reads**")
     exported = [cell.source for cell in cells if re.match(r"#\| *export\b", cell.source)]
     assert cells[2].source.startswith("#| default_exp ") is bool(exported)
-    assert {"## Run", "## What to look at"} <= {cell.source.splitlines()[0] for cell in cells if cell.source}
+    assert {"## Run", "## Results"} <= {cell.source.splitlines()[0] for cell in cells if cell.source}
 
 
 @pytest.mark.parametrize("file", CODE, ids=lambda path: path.name)

@@ -6,9 +6,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from stagebook.evaluate.backtest import find_worst, judge_period, say_worst
+from stagebook.evaluate.backtest import describe_worst, evaluate_period, find_worst
 from stagebook.evaluate.backtest_plots import draw_curve, draw_periods
-from stagebook.evaluate.learning_curve import judge_growth, judge_sizes, say_growth
+from stagebook.evaluate.learning_curve import describe_growth, evaluate_growth, evaluate_sizes
 from stagebook.evaluate.periods import Period, cut_periods, order_rows, split_past
 from stagebook.model.kinds import HIST_GRADIENT_BOOSTING, LINEAR, fit
 from stagebook.model.task import Task
@@ -35,7 +35,7 @@ def learner(task):
 def judge(table, task, most=500, min_rows=20, periods=12, learn=None):
     table = order_rows([table], task)
     cut = cut_periods(table, task, periods, min_rows, seed=0)
-    return [judge_period(one, table, learn or learner(task), task, most, min_rows) for one in cut]
+    return [evaluate_period(one, table, learn or learner(task), task, most, min_rows) for one in cut]
 
 
 @pytest.mark.parametrize("days", [180, 40])  # calendar months, and equal periods
@@ -98,12 +98,12 @@ def test_few_rows_are_named_and_never_a_crash(task, number, tmp_path):
     table = rows(number, days=60).assign(late=lambda frame: np.arange(len(frame)) % 3 % max(2, len(task.classes)))
     found = judge(table, task)
     judged = [one for one in found if "reason" not in one]
-    points, losses = judge_sizes(table, table, learner(task), task, [0.1], 20, 0)
-    growth = judge_growth(losses)
+    points, losses = evaluate_sizes(table, table, learner(task), task, [0.1], 20, 0)
+    growth = evaluate_growth(losses)
     assert bool(judged) == (number >= 60) and ("gain" in growth) == (number == 200)
     assert all({"candidate", "reason"} & set(one) for one in found)
     curve = [one for one in points if "loss" in one]
-    titles = say_worst(judged, task), say_growth(points, growth, task)
+    titles = describe_worst(judged, task), describe_growth(points, growth, task)
     for picture in (draw_periods(judged, task, titles[0]), draw_curve(curve, task, titles[1])):
         picture.savefig(tmp_path / "picture.png")
         plt.close(picture)
@@ -140,7 +140,7 @@ def test_a_handful_of_rows_is_no_crash_even_if_it_is_allowed(task, number):
 def test_a_model_that_is_no_better_is_counted():
     figures = [{"name": name, "candidate": figure, "trivial": 0.5} for name, figure in (("May", 0.4), ("June", 0.6))]
     assert find_worst(figures, BINARY) == (figures[0], 1)
-    assert say_worst([], BINARY) == "Nothing could be judged"
+    assert describe_worst([], BINARY) == "No period could be evaluated"
 
 
 def test_the_curve_grows_to_all_rows_by_older_ones():
@@ -151,7 +151,7 @@ def test_the_curve_grows_to_all_rows_by_older_ones():
         return learner(BINARY)(known, stop)
 
     train = order_rows([rows()], BINARY).assign(row=np.arange(900, dtype="float32"))
-    points, losses = judge_sizes(train.iloc[::-1], train, learn, BINARY, [0.1, 0.5], 20, 0)
+    points, losses = evaluate_sizes(train.iloc[::-1], train, learn, BINARY, [0.1, 0.5], 20, 0)
     assert [one["rows"] for one in points] == [90, 450, 900] and len(losses) == 3
     assert seen[0] < seen[1] < seen[2]
     assert train["day"].iloc[[int(row) for row in seen[0]]].min() == train["day"].iloc[810]
@@ -169,9 +169,9 @@ def test_the_curve_grows_to_all_rows_by_older_ones():
 def test_growth_is_told_from_chance(after, says):
     random = np.random.default_rng(0)
     loss, noise = random.uniform(0.5, 1.5, 400), random.normal(size=400)
-    growth = judge_growth([loss, after(loss, noise)])
+    growth = evaluate_growth([loss, after(loss, noise)])
     assert says in growth["says"]
-    assert says in say_growth([{"rows": 1000, "loss": 1}, {"rows": 2000, "loss": 1}], growth, BINARY).lower()
+    assert says in describe_growth([{"rows": 1000, "loss": 1}, {"rows": 2000, "loss": 1}], growth, BINARY).lower()
 
 
 def test_the_same_seed_gives_the_same_figures():
@@ -185,9 +185,9 @@ def test_a_period_has_the_figures_of_model_and_trivial_model_or_the_reason_why_n
     task = Task("binary", "late", ["on time", "late"], ["month"], time="month")
     learn = partial(fit, LINEAR, task=task, seed=0, settings={})
     march = Period("March", np.arange(200), np.arange(200, 300), "1", "31")
-    judged = judge_period(march, table, learn, task, most=100, min_rows=20)
+    judged = evaluate_period(march, table, learn, task, most=100, min_rows=20)
     assert judged["rows"] == 100 and judged["candidate"] == 1.0 and judged["trivial"] == 0.5
-    reason = judge_period(march, table, learn, task, most=100, min_rows=101)["reason"]
+    reason = evaluate_period(march, table, learn, task, most=100, min_rows=101)["reason"]
     assert reason.startswith("100 rows to judge by")
 
 
@@ -198,10 +198,12 @@ def test_worst_period_is_the_one_with_the_worst_figure():
         for name, figure in (("May", 0.7), ("June", 0.5), ("July", 0.6))
     ]
     assert find_worst(three, task) == (three[1], 1)
-    assert say_worst(three, task) == "Worst in June: roc_auc 0.5, median 0.6. Better than the trivial model in 2 of 3"
+    assert (
+        describe_worst(three, task) == "Worst in June: roc_auc 0.5, median 0.6. Better than the trivial model in 2 of 3"
+    )
     assert find_worst(three, Task("multiclass", "y")) == (three[0], 3)
     assert find_worst([], task) == (None, 0)
-    assert say_worst([], task) == "Nothing could be judged"
+    assert describe_worst([], task) == "No period could be evaluated"
     folds = [one | {"fold": number} for number, one in enumerate(three)]
-    said = say_worst(folds, task)
+    said = describe_worst(folds, task)
     assert said == "roc_auc from 0.5 to 0.7, median 0.6. Better than the trivial model in 2 of 3"

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nbconvert.filters import ansi2html
 from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell, new_notebook, new_output
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from stagebook.step.execute import normalise
-from stagebook.step.report import colours_to_html, write_html
+from stagebook.step.report import colours_to_html, results_first, write_html
 
 ROOT = Path("/somewhere/project")
 MEGABYTES = 10
@@ -111,6 +111,27 @@ def test_page_has_the_colours_of_nbconvert(tmp_path):
     nbformat.write(new_notebook(cells=[new_code_cell(outputs=[stream(text)])]), tmp_path / "n.ipynb")
     write_html(tmp_path / "n.ipynb", tmp_path / "n.html")
     assert ansi2html(text) in (tmp_path / "n.html").read_text()
+
+
+STEP = ["# Step", "- **Reads** a", "## Why `x` is here", "## Run", "### Part", "## Results\n\nLook.", "plot"]
+
+
+def test_the_page_begins_with_results_and_links_each_heading(tmp_path):
+    cells = [new_markdown_cell(text) for text in STEP]
+    order = [cell.source.splitlines()[0] for cell in results_first(cells)]
+    assert [order[0], *order[2:]] == ["# Step", "## Results", "plot", *STEP[1:5]]
+    nbformat.write(new_notebook(cells=cells), tmp_path / "n.ipynb")
+    write_html(tmp_path / "n.ipynb", tmp_path / "n.html")
+    page = (tmp_path / "n.html").read_text()
+    for anchor in ("Results", "Why-x-is-here", "Run", "Part"):
+        assert f'href="#{anchor}">' in page and f'id="{anchor}"' in page
+    assert len(results_first(cells[:4])) == 4, "a short page has no table of contents"
+
+
+def test_a_page_that_failed_keeps_its_order():
+    failed = new_code_cell(outputs=[new_output("error", ename="E", evalue="", traceback=[])])
+    cells = [new_markdown_cell("# Step"), failed, new_markdown_cell("## Results")]
+    assert results_first(cells) == cells
 
 
 def test_a_long_coloured_log_is_converted_in_linear_time():

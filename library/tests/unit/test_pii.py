@@ -90,7 +90,7 @@ def test_decimal_numbers_are_no_personal_data(values, name, as_text):
     frame = pd.DataFrame({name: values})
     if as_text:
         frame = frame.astype(str).rename(columns={name: "x"})
-    elif (frame[name] % 1 == 0).all():
+    elif (frame[name].dropna() % 1 == 0).all():  # whole numbers with gaps, as pandas reads them
         return
     assert find_pii(frame) == {}
 

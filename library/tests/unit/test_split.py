@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from stagebook.data.split import SPLITS, split_by_time
+from stagebook.data.split import SPLITS, check_split, split_by_time, split_rows
 from stagebook.project.errors import DataError
 
 YEAR = pd.Series(pd.date_range("2013-01-01", "2013-12-31"))
@@ -40,3 +40,18 @@ def test_order_of_rows_does_not_matter():
 def test_dates_that_cannot_work_are_named(dates, words):
     with pytest.raises(DataError, match=words):
         split_by_time(YEAR, *dates)
+
+
+def test_rows_are_split_by_time_by_group_or_evenly():
+    label = pd.Series([0, 1] * 10)
+    split = split_rows(label, None, None, (0.2, 0.2), 0)
+    assert split.groupby(label).value_counts().tolist() == [6, 2, 2] * 2
+    by_time = split_rows(label, pd.Series(range(20)), None, (0.2, 0.2), 0)
+    assert by_time.tolist() == ["train"] * 12 + ["validation"] * 4 + ["holdout"] * 4
+    groups = pd.Series(list("aabbccddeeffgghhiijj"))
+    assert split_rows(label, None, groups, (0.2, 0.2), 0).groupby(groups).nunique().max() == 1
+    check_split(split, label, ["no", "yes"])
+    with pytest.raises(DataError, match=r"'holdout'.*'yes'"):
+        check_split(by_time, pd.Series([0, 1] * 8 + [1] * 4), ["no", "yes"])
+    with pytest.raises(DataError, match="No rows in the split 'validation'"):
+        check_split(split.replace("validation", "train"), label, ["no", "yes"])

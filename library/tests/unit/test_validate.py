@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 from stagebook.data.schema import Column, Table
-from stagebook.data.validate import baseline_of, check_join_shares, check_table, join_shares, judge_table
+from stagebook.data.validate import check_join_shares, check_table, describe_table, find_moves, join_shares
 from stagebook.project.errors import DataError
 
 COLUMNS = {"seats": {"type": "integer", "missing": False, "min": 1}, "model": {"type": "text", "pattern": "^[A-Z]"}}
@@ -52,6 +52,6 @@ def test_rows_without_a_partner_are_counted():
 def test_moved_column_is_found():
     now, before = pd.DataFrame({"seats": range(100, 200)}), pd.DataFrame({"seats": range(100)})
     seats = Table("planes", {"seats": Column("seats", "integer")})
-    assert not judge_table(before, seats, baseline_of(before, seats), {})
-    [found, *_] = judge_table(now, seats, baseline_of(before, seats), {})
+    assert not find_moves(before, seats, describe_table(before, seats), {})
+    [found, *_] = find_moves(now, seats, describe_table(before, seats), {})
     assert (found["table"], found["column"]) == ("planes", "seats")

@@ -63,7 +63,7 @@ def importance(facts: dict, links: dict[str, str]) -> list[str]:
 def over_time(facts: dict, links: dict[str, str]) -> list[str]:
     """How it would have done in each period, learning from what was known before."""
     said = facts["backtest"]
-    head = ["period", "rows", said.get("figure", ""), "loss", "loss of the trivial model"]
+    head = ["period", "rows", said.get("metric", ""), "loss", "loss of the trivial model"]
     keys = ("rows", "candidate", "candidate_loss", "trivial_loss")
     rows = [[prose(one["name"]), *(show_figure(one.get(key)) for key in keys)] for one in said.get("periods") or []]
     growth = [f"Learning curve: {prose(said['more_rows']['says'])}."] if said.get("more_rows") else []

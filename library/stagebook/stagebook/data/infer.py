@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 
@@ -11,10 +12,36 @@ from .leakage import find_leaks
 from .parsing import numbers
 from .parsing.dates import parse_dates
 from .pii import find_pii
-from .schema import Column, Table
+from .schema import Column, Table, write_schema
 from .target import find_task
 
-__all__ = ["ID_NAME", "check_columns", "find_roles", "find_useless", "infer_table", "infer_type", "is_identifier"]
+__all__ = [
+    "ID_NAME",
+    "check_columns",
+    "find_roles",
+    "find_useless",
+    "infer_table",
+    "infer_type",
+    "is_identifier",
+    "write_first_schema",
+]
+
+# The first lines of a data/schema.yaml that was inferred.
+HEADER = """\
+# What each column of your data is. Inferred on the first run; now yours to correct, `make pipeline` follows. Delete it to start again.
+# type: integer, number, boolean, date, category, text    missing_values: words that stand for a missing value
+# role: feature (the default), target, time, label_time (when the target became known), group (its rows stay in one split),
+#       identifier, ignored. No model sees any of them but features. why: the reason
+# pii: true masks the column before data/interim: mask: drop, hash or keep    missing: false, min, max, pattern: what must hold
+# unit, description: for the catalog, as is all of `datasets`
+"""
+DATASETS = {
+    "interim/table": {"description": "Cleaned, masked and split rows", "owner": "data engineering"},
+    "processed/*": {
+        "description": "What a model sees: features, and keys to trace a row back",
+        "owner": "data science",
+    },
+}
 
 
 def infer_type(values: pd.Series, is_target: bool = False) -> tuple[str, list[str]]:
@@ -125,3 +152,8 @@ def find_roles(frame: pd.DataFrame, columns: dict[str, Column], target: str, tim
     leaks = find_leaks(rest, frame[target], task)
     role = "ignored" if set(leaks) != set(rest.columns) else "feature"
     return roles | {name: (role, reason) for name, reason in leaks.items()}
+
+
+def write_first_schema(table: Table, file: str | Path) -> None:
+    """Write the schema of an inferred table, for people to correct."""
+    write_schema({"table": table}, DATASETS, file, HEADER)

@@ -77,7 +77,9 @@ def _read_key(column: str) -> bytes:
     return key.encode()
 
 
-def drop_expired(frame: pd.DataFrame, time: str, retention_days: int, today: object = None) -> tuple[pd.DataFrame, int]:
+def drop_expired(
+    frame: pd.DataFrame, time: str, retention_days: int | None, today: object = None
+) -> tuple[pd.DataFrame, int]:
     """Drop the rows that are older than `retention_days`.
 
     Parameters
@@ -85,8 +87,8 @@ def drop_expired(frame: pd.DataFrame, time: str, retention_days: int, today: obj
     frame : pandas.DataFrame
     time : str
         Column with the time of each row: dates, or text like 2013-09-01T05:00:00Z. Rows without a time stay.
-    retention_days : int
-        Age in days that a row may have.
+    retention_days : int or None
+        Age in days that a row may have; None keeps all rows.
     today : date or str, optional
         What age is counted from. The newest row if not given, so that the same data gives the same result on any day.
 
@@ -100,6 +102,8 @@ def drop_expired(frame: pd.DataFrame, time: str, retention_days: int, today: obj
     DataError
         The column holds something else than times, the days are not positive, or no row would stay.
     """
+    if retention_days is None:
+        return frame, 0
     if retention_days <= 0:
         raise DataError(f"data/schema.yaml: `retention_days` is {retention_days!r}; it must be a positive number.")
     times = _read_times(frame[time])

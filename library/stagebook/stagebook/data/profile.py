@@ -1,4 +1,4 @@
-"""A profile of a table as a page: what each column holds, with pictures, by skrub's TableReport."""
+"""A profile of a table as a page: what each column holds, with plots, by skrub's TableReport."""
 
 import re
 from pathlib import Path
@@ -7,8 +7,9 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from ..project.files import replace_file
+from .schema import Table
 
-__all__ = ["write_profile"]
+__all__ = ["write_profile", "write_profiles"]
 
 MAX_COLUMNS = 100
 
@@ -24,7 +25,7 @@ def write_profile(frame: pd.DataFrame, path: str | Path, title: str, max_rows: i
     part = frame.iloc[:: max(step, 1), :MAX_COLUMNS]
     if part.shape != frame.shape:
         title += f" ({len(part):,} of {len(frame):,} rows, {part.shape[1]:,} of {frame.shape[1]:,} columns)"
-    plt.switch_backend(plt.get_backend())  # starts it: skrub, if it drew first, would leave a notebook's pictures off
+    plt.switch_backend(plt.get_backend())  # starts it: skrub, if it drew first, would leave a notebook's plots off
     with plt.rc_context({"svg.hashsalt": "profile"}):
         html = TableReport(part, title=title, verbose=0).html()
     html = re.sub(r"<dc:date>.*?</dc:date>", "", html)
@@ -32,3 +33,10 @@ def write_profile(frame: pd.DataFrame, path: str | Path, title: str, max_rows: i
         html = html.replace(name, f"{number:08x}")
     with replace_file(path) as temporary:
         temporary.write_text(html, encoding="utf-8")
+
+
+def write_profiles(tables: dict[str, pd.DataFrame], schema: dict[str, Table], folder: str | Path) -> None:
+    """Write the profile of each table to `folder`, without the columns that the schema marks as personal."""
+    for name, frame in tables.items():
+        personal = [column.name for column in schema[name].columns.values() if column.pii]
+        write_profile(frame.drop(columns=personal), Path(folder, f"{name}.html"), name)

@@ -1,15 +1,29 @@
 """Stop the pipeline before bad data reaches it, and say how the data has moved since the baseline."""
 
+import json
+from pathlib import Path
+
 import pandas as pd
 from pandera.errors import SchemaErrors
 
 from ..project.errors import DataError
+from ..project.files import write_json
 from .conform import convert_columns
 from .schema import Table, to_pandera
 from .skew.baseline import describe_baseline, take_batch
 from .skew.judge import find_skew
+from .tables import read_table
 
-__all__ = ["baseline_of", "check_join_shares", "check_table", "describe_failures", "join_shares", "judge_table"]
+__all__ = [
+    "check_join_shares",
+    "check_table",
+    "compare_with_baseline",
+    "describe_failures",
+    "describe_table",
+    "find_moves",
+    "join_shares",
+    "read_raw_tables",
+]
 
 
 def check_table(frame: pd.DataFrame, table: Table, path: str) -> pd.DataFrame:
@@ -61,17 +75,42 @@ def check_join_shares(shares: dict[str, float], schema: dict[str, Table], min_jo
             )
 
 
-def baseline_of(frame: pd.DataFrame, table: Table) -> dict:
-    """Return the statistics of a table that later data is held against."""
+def describe_table(frame: pd.DataFrame, table: Table) -> dict:
+    """Return the statistics of a table, the baseline that later data is compared with."""
     return describe_baseline(frame, **_statistics_of(table))
 
 
-def judge_table(frame: pd.DataFrame, table: Table, baseline: dict, limits: dict) -> list[dict]:
+def find_moves(frame: pd.DataFrame, table: Table, baseline: dict, limits: dict) -> list[dict]:
     """Return what has moved by more than `limits` since the baseline, one entry per finding."""
     settings = _statistics_of(table)
     batch = take_batch(frame, baseline, settings["time"])
     found = find_skew(batch, baseline, settings["kinds"], **limits)
     return [{"table": table.name, **finding} for finding in found]
+
+
+def compare_with_baseline(
+    tables: dict[str, pd.DataFrame], schema: dict[str, Table], file: str | Path, limits: dict[str, float]
+) -> list[dict]:
+    """Return what has moved since the baseline in `file`, for all tables; a table without a baseline gets one now.
+
+    Parameters
+    ----------
+    limits : dict
+        Arguments of `find_skew`, by name.
+    """
+    file = Path(file)
+    baseline = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    new = {name: describe_table(frame, schema[name]) for name, frame in tables.items() if name not in baseline}
+    write_json(baseline | new, file)
+    compared = (find_moves(frame, schema[name], (baseline | new)[name], limits) for name, frame in tables.items())
+    return [finding for found in compared for finding in found]
+
+
+def read_raw_tables(schema: dict[str, Table], folder: str | Path) -> dict[str, pd.DataFrame]:
+    """Return the raw tables of the schema, each checked against it; raise DataError for the first that breaks it."""
+    names = [name for name in schema if "/" not in name]
+    files = {name: f"data/raw/{name}.parquet" for name in names}
+    return {name: check_table(read_table(Path(folder, f"{name}.parquet")), schema[name], files[name]) for name in names}
 
 
 def _statistics_of(table: Table) -> dict:

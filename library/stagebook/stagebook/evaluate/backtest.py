@@ -1,4 +1,4 @@
-"""How would the chosen kind of model have done month by month, and would more data help?"""
+"""How good the chosen kind of model would have been month by month, and whether more data would help."""
 
 import numpy as np
 import pandas as pd
@@ -10,39 +10,61 @@ from .metrics import PRIMARY, predict_trivial, score
 from .periods import Period, split_past
 from .try_out import Learn, try_out
 
-__all__ = ["find_worst", "judge_period", "say_worst"]
+__all__ = ["describe_worst", "evaluate_period", "find_worst", "sum_up_backtest"]
 
 
-def judge_period(period: Period, table: pd.DataFrame, learn: Learn, task: Task, most: int, min_rows: int) -> dict:
-    """Return the figures of the model that learned from the past, `most` rows of it; or the `reason` why there are none."""
+def evaluate_period(period: Period, table: pd.DataFrame, learn: Learn, task: Task, most: int, min_rows: int) -> dict:
+    """Return the metrics of a model fitted on at most `most` rows of the past; or the `reason` why there are none."""
     past, now = table.iloc[period.past], table.iloc[period.rows]
     about = period.describe() | {"rows": len(now), "known": len(past)}
-    said = try_out(learn, *split_past(thin_out(past, most), task), now, task, min_rows)
-    if isinstance(said, str):
-        return about | {"reason": said}
+    predicted = try_out(learn, *split_past(thin_out(past, most), task), now, task, min_rows)
+    if isinstance(predicted, str):
+        return about | {"reason": predicted}
     label, loss = now[task.target], "rmse" if task.kind == "regression" else "log_loss"
     trivial = predict_trivial(fit_trivial(past[task.target], task), task, len(now))
-    for name, prediction in (("candidate", said), ("trivial", trivial)):
-        figures = score(task, label.to_numpy(), prediction)
-        about |= {name: figures[PRIMARY[task.kind][0]], f"{name}_loss": figures[loss]}
+    for name, prediction in (("candidate", predicted), ("trivial", trivial)):
+        metrics = score(task, label.to_numpy(), prediction)
+        about |= {name: metrics[PRIMARY[task.kind][0]], f"{name}_loss": metrics[loss]}
     return about | {"label_mean": None if task.kind == "multiclass" else float(f"{label.mean():.4g}")}
 
 
-def find_worst(judged: list[dict], task: Task) -> tuple[dict | None, int]:
-    """Return the worst of the judged periods, None if there is none, and in how many the model was not the better one."""
+def find_worst(periods: list[dict], task: Task) -> tuple[dict | None, int]:
+    """Return the worst period, None if there is none, and the number of periods in which the trivial model is not worse."""
     sign = PRIMARY[task.kind][1]
-    lost = sum(sign * one["candidate"] <= sign * one["trivial"] for one in judged)
-    return min(judged, key=lambda one: sign * one["candidate"], default=None), lost
+    lost = sum(sign * one["candidate"] <= sign * one["trivial"] for one in periods)
+    return min(periods, key=lambda one: sign * one["candidate"], default=None), lost
 
 
-def say_worst(judged: list[dict], task: Task) -> str:
-    """Return what is seen in the backtest, in a sentence or two."""
-    (worst, lost), figure = find_worst(judged, task), PRIMARY[task.kind][0]
+def sum_up_backtest(task: Task, model: str, periods: list[dict], points: list[dict], growth: dict) -> dict:
+    """Return what reports/backtest.json holds.
+
+    Parameters
+    ----------
+    periods, points, growth
+        As `evaluate_period`, `evaluate_sizes` and `evaluate_growth` return them.
+    """
+    evaluated = [one for one in periods if "reason" not in one]
+    worst, lost = find_worst(evaluated, task)
+    return {
+        "metric": PRIMARY[task.kind][0],
+        "model": model,
+        "periods": evaluated,
+        "worst": worst,
+        "lost_to_trivial": lost,
+        "learning_curve": [one for one in points if "loss" in one],
+        "more_rows": growth,
+        "skipped": [one for one in [*periods, *points] if "reason" in one],
+    }
+
+
+def describe_worst(periods: list[dict], task: Task) -> str:
+    """Return the result of the backtest in a sentence or two."""
+    (worst, lost), metric = find_worst(periods, task), PRIMARY[task.kind][0]
     if worst is None:
-        return "Nothing could be judged"
-    figures = [one["candidate"] for one in judged]
+        return "No period could be evaluated"
+    values = [one["candidate"] for one in periods]
     if "fold" in worst:  # one fold is as good as another, only how far they differ tells something
-        said = f"{figure} from {min(figures):.3g} to {max(figures):.3g}, median {np.median(figures):.3g}"
+        result = f"{metric} from {min(values):.3g} to {max(values):.3g}, median {np.median(values):.3g}"
     else:
-        said = f"Worst in {worst['name']}: {figure} {worst['candidate']:.3g}, median {np.median(figures):.3g}"
-    return f"{said}. Better than the trivial model in {len(judged) - lost} of {len(judged)}"
+        result = f"Worst in {worst['name']}: {metric} {worst['candidate']:.3g}, median {np.median(values):.3g}"
+    return f"{result}. Better than the trivial model in {len(periods) - lost} of {len(periods)}"

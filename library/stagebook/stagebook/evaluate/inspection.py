@@ -12,7 +12,7 @@ from ..model.task import Task
 from ..project.yaml_files import read_yaml
 from ..project.yaml_values import CONFIG, Names, Problem, Section, suggest
 
-__all__ = ["list_segments", "read_columns", "rounded", "sum_fairness", "sum_up"]
+__all__ = ["inspection_tables", "list_segments", "read_columns", "rounded", "sum_fairness", "sum_up"]
 
 
 @dataclass(frozen=True, config=CONFIG)
@@ -48,6 +48,26 @@ def rounded(value):
 def list_segments(table: pd.DataFrame) -> list[dict]:
     """Return the table of `named_segments` as JSON has it."""
     return [{name: rounded(value) for name, value in row.items()} for row in table.to_dict("records")]
+
+
+def inspection_tables(
+    named: pd.DataFrame,
+    found: pd.DataFrame,
+    fairness: dict[str, pd.DataFrame],
+    behaviour: list[dict],
+    importance: pd.DataFrame,
+    dependence: dict[str, pd.DataFrame],
+) -> dict[str, pd.DataFrame]:
+    """Return the tables of reports/inspection, by name; the arguments are what the functions of the same names return."""
+    groups = [table.assign(column=name) for name, table in fairness.items()]
+    columns = ["name", "kind", "passed", "said", "measured", "bar", "rows", "reason"]
+    return {
+        "segments": pd.concat([named.assign(kind="named"), found.assign(kind="found")]),
+        "fairness": pd.concat(groups or [pd.DataFrame({"column": []})]),
+        "behaviour": pd.DataFrame(behaviour, columns=columns),
+        "importance": importance.reset_index(),
+        "dependence": pd.concat(dependence, names=["feature"]).reset_index(),
+    }
 
 
 def sum_fairness(table: pd.DataFrame) -> dict:

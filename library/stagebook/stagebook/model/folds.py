@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 from .kinds import ModelKind, fit
 from .task import Task, split_columns
 
-__all__ = ["Fold", "judge_folds", "make_folds", "measure_loss", "thin_out"]
+__all__ = ["Fold", "fold_losses", "make_folds", "measure_loss", "thin_out"]
 
 Fold = tuple[np.ndarray, np.ndarray]  # positions of the rows to fit on, and to judge by
 
@@ -61,7 +61,7 @@ def measure_loss(model: Pipeline, features: pd.DataFrame, label: pd.Series, task
     return round(log_loss(label, model.predict_proba(features), labels=range(len(task.classes))), 4)
 
 
-def judge_folds(
+def fold_losses(
     kind: ModelKind, table: pd.DataFrame, folds: list[Fold], task: Task, seed: int, settings: dict
 ) -> Iterator[float]:
     """Yield the loss of this kind of model for each of the `folds` of the processed table."""

@@ -72,10 +72,10 @@ def find_skew(
     if frame.empty or not both:
         return []
     moves = pd.DataFrame(list_moves(frame, baseline, both), columns=["column", "statistic", "value", "text"])
-    return judge_moves(moves, limits)
+    return check_moves(moves, limits)
 
 
-def judge_moves(moves: pd.DataFrame, limits: dict[str, float]) -> list[dict]:
+def check_moves(moves: pd.DataFrame, limits: dict[str, float]) -> list[dict]:
     """Return the moves that break a limit: one row per column, one pandera check per statistic."""
     moves = moves.set_index(["column", "statistic"])
     table = moves["value"].unstack(sort=False).reindex(columns=list(limits)).astype(float)
