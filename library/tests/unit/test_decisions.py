@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, TargetEncoder
 from stagebook.evaluate.bootstrap import bootstrap, draw_rows, score_draws
 from stagebook.evaluate.costs import Costs
-from stagebook.evaluate.decisions import cost_curve, cost_matrix, cost_per_row, decide, find_threshold, say_value
+from stagebook.evaluate.decisions import cost_curve, cost_matrix, cost_per_row, decide, find_threshold, measure_value
 from stagebook.evaluate.metrics import calibration_error, score
 from stagebook.model.calibrate import interval_half_width, recalibrate
 from stagebook.model.kinds import HIST_GRADIENT_BOOSTING, LINEAR, RANDOM_FOREST, choose_models, fit
@@ -49,7 +49,7 @@ def test_with_three_classes_the_cheapest_decision_need_not_be_the_most_probable(
 def test_value_is_said_against_the_one_decision_that_costs_least_without_a_model():
     costs = Costs("EUR", "row", {"on time": {"late": 1.0}, "late": {"on time": 3.0}})
     told = {"trivial": np.full(4, 0.2), "candidate": np.array([0.1, 0.3, 0.3, 0.9])}
-    found = say_value(BINARY, np.array([0, 0, 1, 1]), told, costs)
+    found = measure_value(BINARY, np.array([0, 0, 1, 1]), told, costs)
     assert found["threshold"] == 0.25 and found["cost"] == {"no model": 1.5, "candidate": 0.25}
     assert (found["currency"], found["per"]) == ("EUR", "row")
 

@@ -26,7 +26,7 @@ class Proposal:
 def commit_changes(root: Path, message: str, author: tuple[str, str]) -> bool:
     """Commit all changes of the working copy on the branch `retrain`; return False if there are none.
 
-    The branch starts anew from the present commit: it holds one retraining, the newest. What git must not have is
+    The branch starts again from the present commit: it holds one retraining, the newest. What git must not have is
     refused by the pre-commit hook, as for everybody. `author`, name and e-mail, is for a machine where git knows nobody.
     """
     if not _git(root, "status", "--porcelain").strip():

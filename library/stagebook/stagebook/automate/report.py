@@ -1,4 +1,4 @@
-"""What a pull request does to the model, as Markdown: the gate, figures and parameters against the base, where to look."""
+"""What a pull request does to the model, as Markdown: the gate, metrics and parameters against the base, where to look."""
 
 import json
 from contextlib import chdir
@@ -19,7 +19,7 @@ MARKER = "<!-- report of the notebook pipeline -->"
 FIGURES = "reports/metrics.json"
 MOST_ROWS = 100  # of a table: GitHub takes 65,536 characters
 COLOUR = '%%{init: {"themeVariables": {"xyChart": {"plotColorPalette": "#4c78a8"}}}}%%'
-MORE = "`card/model_card.html`; pictures and notebooks side by side: `compare.html`."
+MORE = "`card/model_card.html`; plots and notebooks side by side: `compare.html`."
 
 
 def write_report(root: Path, base: str) -> Path:
@@ -42,9 +42,9 @@ def write_report(root: Path, base: str) -> Path:
             revision = resolve_rev(repo.scm, git(root, "merge-base", base, "HEAD").strip() or base)
         except RevError as error:
             raise StepError(f"{base}: {error}. `git fetch origin` brings the branches of others.") from error
-        figures, no_figures = _compare(repo.metrics.diff, revision)
+        metrics_table, no_metrics = _compare(repo.metrics.diff, revision)
         parameters, _ = _compare(repo.params.diff, revision)
-    figures = [row for row in figures if row[0].startswith("candidate.")]
+    rows = [row for row in metrics_table if row[0].startswith("candidate.")]
     lines = [
         MARKER,
         f"## {_headline(decision)}",
@@ -52,8 +52,8 @@ def write_report(root: Path, base: str) -> Path:
         f"{git(root, 'rev-parse', '--short=10', 'HEAD').strip()} against {prose(base)} ({revision[:10]}).",
         *_show_state(root, revision),
         *_show_gate(decision),
-        *_show_values("Figures of the candidate on the hold-out", figures, no_figures or "No figure differs."),
-        *_draw_figures(decision, metrics),
+        *_show_values("Metrics of the candidate on the hold-out", rows, no_metrics or "No metric differs."),
+        *_draw_metrics(decision, metrics),
         *_show_values("Parameters", parameters, "No parameter differs."),
         "",
         f"All pages: {', '.join(code(page.name) for page in sorted((root / 'reports').glob('[0-9]*.html')))}, {MORE}",
@@ -108,11 +108,13 @@ def _show_gate(decision: dict) -> list[str]:
         )
         for point in sorted(decision["points"], key=lambda point: point["passed"])
     ]
-    refused = [said for said in decision["refused"] if said not in [point["message"] for point in decision["points"]]]
+    refused = [
+        reason for reason in decision["refused"] if reason not in [point["message"] for point in decision["points"]]
+    ]
     passed = sum(point["passed"] for point in decision["points"])
     return [
         "",
-        *(f"- {prose(said)}" for said in refused),
+        *(f"- {prose(reason)}" for reason in refused),
         f"<details{' open' if decision['refused'] else ''}><summary>{passed} of {len(rows)} gates passed</summary>",
         "",
         *table(["", "gate", "what was found", "owner"], rows),
@@ -136,8 +138,8 @@ def _show(value: object, sign: str = "") -> str:
     return "" if value is None else prose(json.dumps(value) if isinstance(value, list | dict) else value)
 
 
-def _draw_figures(decision: dict, metrics: dict) -> list[str]:
-    """Draw the figure that decides, of each model; GitHub and GitLab show Mermaid as a picture."""
+def _draw_metrics(decision: dict, metrics: dict) -> list[str]:
+    """Draw the deciding metric of each model; GitHub and GitLab show Mermaid as a picture."""
     figure, tried = decision["metric"], metrics.get("tried", {})
     models = {name: metrics.get(name, {}) for name in ("trivial", "baseline", "candidate")}
     models |= {"champion": {figure: decision["rivals"].get("champion")}} | tried

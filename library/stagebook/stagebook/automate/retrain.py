@@ -14,7 +14,7 @@ __all__ = ["change_parameters", "check_remote", "retrain"]
 
 
 def retrain(root: Path, parameters: str) -> None:
-    """Fetch the data anew, then run what changed; `parameters` as for `change_parameters`."""
+    """Fetch the data again, then run what changed; `parameters` as for `change_parameters`."""
     change_parameters(root, parameters)
     for words in (["--force", "--single-item", "ingest"], []):  # an address does not tell that its data changed
         if subprocess.run(["dvc", "repro", *words], cwd=root, check=False).returncode:

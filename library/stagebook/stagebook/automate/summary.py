@@ -10,7 +10,7 @@ PEOPLE = ("card.missing", "risk.duties")  # gates on what people write down, not
 
 
 def summarise(root: Path) -> str:
-    """Return the hold-out figures, what has moved, the decision of the gate, and where to look next."""
+    """Return the hold-out metrics, what has moved, the decision of the gate, and where to look next."""
     metrics = _read(root / "reports" / "metrics.json")
     decision = _read(root / "reports" / "registration.json")
     columns = list(metrics["baseline"])
@@ -38,7 +38,7 @@ def summarise(root: Path) -> str:
 
 
 def _value(value: dict) -> list[str]:
-    """Say what acting on each model costs, if people have said what errors cost."""
+    """Return the cost of acting on each model, if the costs of errors are given."""
     if not value or value["currency"] == "errors":
         return []
     costs = ", ".join(f"{name} {cost:,.2f}" for name, cost in value["cost"].items())
@@ -119,7 +119,7 @@ def _describe(holdout: dict, task: dict) -> str:
 
 
 def _number(value: float) -> str:
-    """Return four decimals where they say something, else four digits."""
+    """Return four decimals if they are significant, else four digits."""
     return f"{value:,.4f}" if value == 0 or 0.0001 <= abs(value) < 1e6 else f"{value:.3e}"
 
 

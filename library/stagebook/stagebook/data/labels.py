@@ -115,7 +115,7 @@ def _read_votes(name: str, votes: pd.Series, index: pd.Index) -> pd.Series:
 def summarise_labelling(votes: pd.DataFrame, truth: pd.Series | None = None) -> pd.DataFrame:
     """Return per function: shares of rows it votes on, where others vote too, and where one of them disagrees.
 
-    With `truth` (ABSTAIN or missing where unknown) also `judged`, the number of its votes whose truth is known, and
+    With `truth` (ABSTAIN or missing where unknown) also `known`, the number of its votes whose truth is known, and
     `accuracy`, the share of these that is right (missing if there is none).
     """
     voted = votes != ABSTAIN
@@ -125,16 +125,16 @@ def summarise_labelling(votes: pd.DataFrame, truth: pd.Series | None = None) -> 
     summary["overlaps"] = voted.mul(several, axis=0).mean()
     summary["conflicts"] = voted.mul(several & conflict, axis=0).mean()
     if truth is not None:
-        judged = voted.mul(truth.notna() & truth.ne(ABSTAIN), axis=0)
-        summary["judged"] = judged.sum()
-        summary["accuracy"] = (votes.eq(truth, axis=0) & judged).sum() / summary["judged"]
+        known = voted.mul(truth.notna() & truth.ne(ABSTAIN), axis=0)
+        summary["known"] = known.sum()
+        summary["accuracy"] = (votes.eq(truth, axis=0) & known).sum() / summary["known"]
     return summary
 
 
 def majority_label(votes: pd.DataFrame, accuracy: Mapping[str, float] | None = None) -> pd.Series:
     """Return the class with most votes per row, int16; ABSTAIN in a tie and where nobody votes.
 
-    With `accuracy` (by function, 0 to 1) a vote weighs that much; a function that was never judged has no say.
+    With `accuracy` (by function, 0 to 1) a vote weighs that much; a function without known votes has no weight.
     """
     weights = pd.Series(1.0 if accuracy is None else accuracy, index=votes.columns, dtype="float64").fillna(0.0)
     classes = sorted(set(votes.to_numpy().ravel()) - {ABSTAIN})

@@ -1,4 +1,4 @@
-"""Stop the pipeline before bad data reaches it, and say how the data has moved since the baseline."""
+"""Stop the pipeline before bad data reaches it, and report how the data has moved since the baseline."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Behavioural tests of a model: change the rows as a test says, predict again, and count what happened."""
+"""Behavioural tests of a model: change the rows as a test describes, predict again, and compare."""
 
 from collections.abc import Callable
 
@@ -39,7 +39,7 @@ def run_behaviour(
     Returns
     -------
     list of dict
-        name, kind, reason; `rows` looked at; `measured` against `bar`; passed; `said`, in words.
+        name, kind, reason; `rows` looked at; `measured` against `threshold`; passed; `message`, in words.
 
     Raises
     ------
@@ -57,14 +57,14 @@ def run_behaviour(
         changed = change_rows(chosen, table, test, seed)
         predicted = _one_column(test, task, predict(pd.concat([chosen, changed], ignore_index=True)))
         measure = _measure_minimum if isinstance(test, Minimum) else _measure_change
-        measured, bar, passed, said = measure(test, *np.split(predicted, 2))
+        measured, threshold, passed, message = measure(test, *np.split(predicted, 2))
         about = {key: getattr(test, key) for key in ("name", "kind", "reason")}
         found = {
             "rows": len(chosen),
             "measured": float(f"{measured:.4g}"),
-            "bar": bar,
+            "threshold": threshold,
             "passed": bool(passed),
-            "said": said,
+            "message": message,
         }
         results.append(about | found)
     return results
@@ -119,9 +119,9 @@ def _one_column(test: Test, task: Task, prediction: np.ndarray) -> np.ndarray:
 def _measure_minimum(test: Minimum, before: np.ndarray, after: np.ndarray) -> tuple[float, float, bool, str]:
     measured = float(getattr(after, FIGURES[test.figure])())
     least = test.at_least is not None
-    bar = test.at_least if least else test.at_most
-    said = f"{test.figure} prediction {measured:.4g}, must be {'at least' if least else 'at most'} {bar:g}"
-    return measured, bar, measured >= bar if least else measured <= bar, said
+    threshold = test.at_least if least else test.at_most
+    message = f"{test.figure} prediction {measured:.4g}, must be {'at least' if least else 'at most'} {threshold:g}"
+    return measured, threshold, measured >= threshold if least else measured <= threshold, message
 
 
 def _measure_change(
@@ -129,16 +129,18 @@ def _measure_change(
 ) -> tuple[float, float, bool, str]:
     """Compare the share of the rows that did as they must with `share`; without it, the mean with the tolerance."""
     move = after.astype(float) - before
-    move[np.abs(move) <= 1e-6 * np.abs(before).max()] = 0.0  # float32 says no more; a row's place in the table moves it
+    move[np.abs(move) <= 1e-6 * np.abs(before).max()] = (
+        0.0  # below float32's precision; a row's place in the table moves it
+    )
     wrong = np.abs(move) if isinstance(test, Invariance) else move * (-1 if test.prediction == "not lower" else 1)
     asked = "not move" if isinstance(test, Invariance) else f"be {test.prediction}"
     asked += f", give or take {test.tolerance:g}" if test.tolerance else ""
     if test.share is not None:
         kept = float((wrong <= test.tolerance).mean())
-        said = (
+        message = (
             f"in {kept:.1%} of the rows it did what it must in {test.share:.0%}: {asked}; {move.mean():+.3g} on average"
         )
-        return kept, test.share, kept >= test.share, said
+        return kept, test.share, kept >= test.share, message
     moved = f"{wrong.mean():.3g}" if isinstance(test, Invariance) else f"{move.mean():+.3g}"
-    said = f"moves by {moved} on average, by {np.abs(move).max():.3g} at most; must {asked} on average"
-    return float(wrong.mean()), test.tolerance, wrong.mean() <= test.tolerance, said
+    message = f"moves by {moved} on average, by {np.abs(move).max():.3g} at most; must {asked} on average"
+    return float(wrong.mean()), test.tolerance, wrong.mean() <= test.tolerance, message

@@ -1,4 +1,4 @@
-"""How far a figure might be off by the luck of the hold-out: bootstrap intervals."""
+"""Bootstrap confidence intervals: how far a metric may be off by the choice of the hold-out."""
 
 from collections.abc import Callable, Mapping
 
@@ -11,16 +11,16 @@ from .metrics import Metric, score
 
 __all__ = ["bootstrap", "draw_rows", "score_draws"]
 
-FEWEST_BLOCKS = 10  # fewer days or groups tell too little about other days or groups; rows are drawn then
+FEWEST_BLOCKS = 10  # fewer days or groups tell too little about other days or groups; single rows are resampled then
 
 
 def draw_rows(blocks: np.ndarray | None, rows: int, draws: int, seed: int):
-    """Yield positions of rows drawn with replacement, `draws` times.
+    """Yield positions of rows resampled with replacement, `draws` times.
 
     Parameters
     ----------
     blocks : ndarray of shape (n_rows,) or None
-        The day or group of each row. Rows of one block are alike, so whole blocks are drawn; else the interval would
+        The day or group of each row. Rows of one block are alike, so whole blocks are resampled; else the interval would
         be too narrow.
     """
     random = np.random.default_rng(seed)
@@ -32,19 +32,19 @@ def draw_rows(blocks: np.ndarray | None, rows: int, draws: int, seed: int):
             yield np.concatenate([members[block] for block in random.integers(0, len(members), len(members))])
 
 
-def bootstrap(figures: Callable[[np.ndarray], dict[str, float]], samples, confidence: float) -> dict[str, list[float]]:
-    """Return the lower and upper end of each figure.
+def bootstrap(metrics: Callable[[np.ndarray], dict[str, float]], samples, confidence: float) -> dict[str, list[float]]:
+    """Return the lower and upper end of each metric.
 
     Parameters
     ----------
-    figures : callable
-        Takes positions of rows, returns figures by name. One that is missing in a sample does not count there.
+    metrics : callable
+        Takes positions of rows, returns metrics by name. One that is missing in a sample does not count there.
     samples : iterable of ndarray
         As `draw_rows` yields them.
     confidence : float
         Share of the samples between the ends.
     """
-    found = pd.DataFrame([figures(positions) for positions in samples])
+    found = pd.DataFrame([metrics(positions) for positions in samples])
     ends = found.quantile([(1 - confidence) / 2, (1 + confidence) / 2])
     return {name: [float(f"{end:.4g}") for end in ends[name]] for name in found}
 
@@ -54,7 +54,7 @@ def score_draws(
 ) -> Callable[[np.ndarray], dict[str, float]]:
     """Return a function from positions of rows to the metrics of these rows, as `score` gives them.
 
-    For a binary task all rows are sorted once, and a draw is then only counted: a tenth of the time.
+    For a binary task all rows are sorted once, and a resample only counts: a tenth of the time.
     """
     if task.kind != "binary" or own:
         return lambda rows: score(task, label[rows], prediction[rows], own)

@@ -1,4 +1,4 @@
-"""What decisions cost: the judgment of the AI canvas, from `costs` in docs/requirements.yaml."""
+"""The cost of decisions, from `costs` in docs/requirements.yaml."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,11 +9,11 @@ from ..project.errors import DataError
 from .costs import Costs, check_costs
 from .style import find_style
 
-__all__ = ["cost_curve", "cost_matrix", "cost_per_row", "decide", "draw_cost_curve", "find_threshold", "say_value"]
+__all__ = ["cost_curve", "cost_matrix", "cost_per_row", "decide", "draw_cost_curve", "find_threshold", "measure_value"]
 
 
 def cost_matrix(matrix: dict[str, dict[str, float]], task: Task) -> np.ndarray:
-    """Return what each decision costs, of shape (n_classes, n_classes): rows are actual classes, columns decisions.
+    """Return the cost of each decision, of shape (n_classes, n_classes): rows are actual classes, columns decisions.
 
     Parameters
     ----------
@@ -28,7 +28,9 @@ def cost_matrix(matrix: dict[str, dict[str, float]], task: Task) -> np.ndarray:
     check_costs(matrix, task)
     if not matrix:
         return 1.0 - np.eye(len(task.classes))
-    costs = np.array([[matrix.get(actual, {}).get(said, 0.0) for said in task.classes] for actual in task.classes])
+    costs = np.array(
+        [[matrix.get(actual, {}).get(predicted, 0.0) for predicted in task.classes] for actual in task.classes]
+    )
     for code, name in enumerate(task.classes):
         if (np.delete(costs[code], code) <= costs[code, code]).any():
             raise DataError(
@@ -53,7 +55,7 @@ def decide(task: Task, prediction: np.ndarray, costs: np.ndarray) -> np.ndarray:
 
 
 def cost_per_row(task: Task, label: np.ndarray, prediction: np.ndarray, matrix: dict) -> float:
-    """Return what acting on `prediction` has cost on average.
+    """Return the average cost of acting on `prediction`.
 
     Parameters
     ----------
@@ -72,9 +74,9 @@ def cost_per_row(task: Task, label: np.ndarray, prediction: np.ndarray, matrix: 
     return float(f"{lost.mean():.5g}")
 
 
-def say_value(task: Task, label: np.ndarray, predictions: dict[str, np.ndarray], costs: Costs) -> dict:
-    """Return what acting on each model has cost per row, and above which probability a binary one acts."""
-    cost = {name: cost_per_row(task, label, said, costs.matrix) for name, said in predictions.items()}
+def measure_value(task: Task, label: np.ndarray, predictions: dict[str, np.ndarray], costs: Costs) -> dict:
+    """Return the cost per row of acting on each model, and for two classes the threshold above which to act."""
+    cost = {name: cost_per_row(task, label, prediction, costs.matrix) for name, prediction in predictions.items()}
     about = {"currency": costs.currency or "errors", "per": costs.per or "row"}
     if task.kind == "binary":
         about["threshold"] = find_threshold(cost_matrix(costs.matrix, task))

@@ -1,4 +1,4 @@
-"""Whom a model treats differently: its figures for each group of a sensitive column, and how sure the difference is."""
+"""Fairness: metrics for each group of a sensitive column, and the confidence interval of their difference."""
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,7 @@ def fairness_table(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Return the figures of each group of one sensitive column, and the largest difference between two groups.
+    """Return the metrics of each group of one sensitive column, and the largest difference between two groups.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def fairness_table(
 
     Returns
     -------
-    DataFrame, one row per figure and group, figures in the order of their largest difference
+    DataFrame, one row per metric and group, metrics in the order of their largest difference
         `figure`, `group`, `rows`, `value`; `difference` between the highest and the lowest group, `low` and `high`: its
         interval, which holds for all pairs of groups at once. NaN where fewer than two groups have enough rows.
     """

@@ -8,7 +8,7 @@ import pandas as pd
 from ..model.task import Task
 from .bootstrap import bootstrap, draw_rows, score_draws
 from .costs import Costs
-from .decisions import say_value
+from .decisions import measure_value
 from .metrics import PRIMARY, Metric, calibration_error, score
 
 __all__ = ["describe_label", "evaluate_models", "find_intervals", "metrics_table"]
@@ -44,7 +44,7 @@ def evaluate_models(
     Returns
     -------
     dict
-        The metrics by model, the candidate with `ece` or `coverage`; and `value`, as `say_value` returns it.
+        The metrics by model, the candidate with `ece` or `coverage`; and `value`, as `measure_value` returns it.
     """
     metrics = {name: score(task, label, prediction, own) for name, prediction in predictions.items()}
     candidate = predictions["candidate"]
@@ -54,7 +54,7 @@ def evaluate_models(
     else:
         metrics["candidate"]["ece"] = calibration_error(task, label, candidate, calibration_bins)
     ways = {name: predictions[name] for name in ("trivial", "baseline", "candidate")}
-    return metrics | {"value": say_value(task, label, ways, costs)}
+    return metrics | {"value": measure_value(task, label, ways, costs)}
 
 
 def find_intervals(

@@ -11,8 +11,8 @@ from .segments import row_loss
 
 __all__ = ["measure_importance", "partial_dependence"]
 
-MOST_AT_ONCE = 20_000_000  # cells per call of predict: with 2,000 columns, each call takes a second whatever its rows
-MOST_CELLS = 1_000_000  # of a table with 2,000 columns, 500 rows: each of 60 columns is predicted anew
+MOST_AT_ONCE = 20_000_000  # cells per call of predict: with 2,000 columns, each call takes a second even with few rows
+MOST_CELLS = 1_000_000  # of a table with 2,000 columns, 500 rows: predictions for each of 60 columns
 
 
 def measure_importance(

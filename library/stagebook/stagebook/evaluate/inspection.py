@@ -60,7 +60,7 @@ def inspection_tables(
 ) -> dict[str, pd.DataFrame]:
     """Return the tables of reports/inspection, by name; the arguments are what the functions of the same names return."""
     groups = [table.assign(column=name) for name, table in fairness.items()]
-    columns = ["name", "kind", "passed", "said", "measured", "bar", "rows", "reason"]
+    columns = ["name", "kind", "passed", "message", "measured", "threshold", "rows", "reason"]
     return {
         "segments": pd.concat([named.assign(kind="named"), found.assign(kind="found")]),
         "fairness": pd.concat(groups or [pd.DataFrame({"column": []})]),

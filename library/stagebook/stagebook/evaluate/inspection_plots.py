@@ -1,4 +1,4 @@
-"""Pictures of an inspection: each title says what is to be seen."""
+"""Plots of an inspection; each title states the result."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -20,7 +20,7 @@ def draw_inspection(
     importance: pd.DataFrame,
     dependence: dict[str, pd.DataFrame],
 ) -> dict[str, plt.Figure]:
-    """Return the pictures of what there is, by name; the tables are those that the functions of the same names return."""
+    """Return the plots by name; the arguments are the tables that the functions of the same names return."""
     with plt.rc_context({"text.parse_math": False}):  # a name may have a $ in it
         drawn = {"segments": draw_segments(named, found)} if len(named) or len(found) else {}
         drawn |= {
@@ -58,13 +58,15 @@ def draw_importance(importance: pd.DataFrame) -> plt.Figure:
     axis.set_yticks(range(len(most)), [_cut(name, 40) for name in most.index])
     axis.invert_yaxis()
     name, rise = most.index[0], most["rise"].iloc[0]
-    says = f"{_cut(name, 30)} matters most: shuffled, the loss rises by {rise:.0%}" if rise > 0 else "No column matters"
-    axis.set(title=says, xlabel="rise of the loss when the column is shuffled, %")
+    title = (
+        f"{_cut(name, 30)} matters most: shuffled, the loss rises by {rise:.0%}" if rise > 0 else "No column matters"
+    )
+    axis.set(title=title, xlabel="rise of the loss when the column is shuffled, %")
     return figure
 
 
 def draw_dependence(task: Task, tables: dict[str, pd.DataFrame]) -> plt.Figure:
-    """Return one small picture per column: the mean prediction against the column's value, all of one scale."""
+    """Return one small plot per column: the mean prediction against the column's value, all on one scale."""
     wide = min(3, len(tables))
     deep = -(-len(tables) // wide)
     size = (3.6 * wide, 0.6 + 2.8 * deep)
@@ -88,8 +90,8 @@ def draw_dependence(task: Task, tables: dict[str, pd.DataFrame]) -> plt.Figure:
     figure.suptitle(
         f"The prediction moves most along {_cut(most, 40)}: {_span(task, tables[most][shown])}, all else as it is"
     )
-    says = {"binary": f"probability of '{task.classes[-1]}'" if task.classes else "", "multiclass": "probability"}
-    figure.supylabel(says.get(task.kind, f"predicted {task.target}"))
+    labels = {"binary": f"probability of '{task.classes[-1]}'" if task.classes else "", "multiclass": "probability"}
+    figure.supylabel(labels.get(task.kind, f"predicted {task.target}"))
     if task.kind == "multiclass":
         axes.flat[0].legend(fontsize=8)
     return figure
@@ -102,7 +104,7 @@ def _shown_classes(tables: dict[str, pd.DataFrame]) -> list[int]:
 
 
 def _span(task: Task, table: pd.DataFrame) -> str:
-    """Say between which values the output moves that moves most."""
+    """Return the range of the output that moves most."""
     line = table[table.columns[np.ptp(table.to_numpy(), axis=0).argmax()]]
     whose = f"'{_cut(task.classes[line.name], 12)}' " if task.kind == "multiclass" else ""
     return f"{whose}{line.min():.3g} to {line.max():.3g}"
@@ -118,10 +120,10 @@ def draw_fairness(task: Task, column: str, table: pd.DataFrame) -> plt.Figure:
     first = most.iloc[0]
     sure = "more than chance explains" if first["low"] > 0 else "perhaps by chance"
     if pd.notna(first["difference"]):
-        says = f"differs by {first['difference']:.2f} ({first['low']:.2f} to {first['high']:.2f}), {sure}"
+        result = f"differs by {first['difference']:.2f} ({first['low']:.2f} to {first['high']:.2f}), {sure}"
     else:
-        says = "only one group has enough rows"
-    axis.set_title(f"{_cut(column, 30)}: {says}")
+        result = "only one group has enough rows"
+    axis.set_title(f"{_cut(column, 30)}: {result}")
     axis.set_xlabel(first["figure"] + (f", standard deviations of {task.target}" if task.kind == "regression" else ""))
     return figure
 

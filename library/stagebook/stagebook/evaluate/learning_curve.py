@@ -56,7 +56,7 @@ def evaluate_growth(losses: list[np.ndarray]) -> dict[str, float | str]:
     Returns
     -------
     dict
-        gain: share of the loss; chance: two standard errors of it, for rows that are independent of each other; says.
+        gain: share of the loss; chance: two standard errors of it, for rows that are independent of each other; says: the conclusion.
     """
     if len(losses) < 2:
         return {"says": "too few rows to tell"}
@@ -79,6 +79,8 @@ def describe_growth(points: list[dict], growth: dict, task: Task) -> str:
     evaluated = [f"{one['rows']:,}" for one in points if "loss" in one]
     if len(evaluated) < 2:
         return f"Would more rows help? {growth['says'].capitalize()}"
-    loss, said = "squared error" if task.kind == "regression" else "log loss", growth["says"].capitalize()
+    loss, result = "squared error" if task.kind == "regression" else "log loss", growth["says"].capitalize()
     change = f"{abs(growth['gain']):.1%} {'lower' if growth['gain'] >= 0 else 'higher'} {loss}"
-    return f"{said}: {change} with {evaluated[-1]} rows than with {evaluated[-2]} (± {growth['chance']:.1%} by chance)"
+    return (
+        f"{result}: {change} with {evaluated[-1]} rows than with {evaluated[-2]} (± {growth['chance']:.1%} by chance)"
+    )

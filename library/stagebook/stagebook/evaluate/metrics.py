@@ -21,12 +21,12 @@ __all__ = [
 ]
 
 
-# The figure that decides, and whether more of it (1) or less (-1) is better.
+# The deciding metric, and whether more of it (1) or less (-1) is better.
 PRIMARY = {"binary": ("roc_auc", 1), "multiclass": ("log_loss", -1), "regression": ("r2", 1)}
 
 
 def score_binary(label: np.ndarray, probability: np.ndarray) -> dict[str, float]:
-    """Return the figures for probabilities of shape (n_rows,)."""
+    """Return the metrics for probabilities of shape (n_rows,)."""
     ranking = {}
     if len(np.unique(label)) == 2:
         ranking = {
@@ -40,7 +40,7 @@ def score_binary(label: np.ndarray, probability: np.ndarray) -> dict[str, float]
 
 
 def score_regression(label: np.ndarray, value: np.ndarray) -> dict[str, float]:
-    """Return the figures for predicted values of shape (n_rows,)."""
+    """Return the metrics for predicted values of shape (n_rows,)."""
     return ({"r2": round(metrics.r2_score(label, value), 4) + 0.0} if np.ptp(label) > 0 else {}) | {
         "rmse": metrics.root_mean_squared_error(label, value),
         "mae": metrics.mean_absolute_error(label, value),
@@ -49,18 +49,18 @@ def score_regression(label: np.ndarray, value: np.ndarray) -> dict[str, float]:
 
 
 def score_multiclass(label: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
-    """Return the figures for probabilities of shape (n_rows, n_classes)."""
-    codes, said = range(probabilities.shape[1]), probabilities.argmax(axis=1)
-    recall = metrics.recall_score(label, said, labels=np.unique(label), average="macro", zero_division=0)
-    figures = {
+    """Return the metrics for probabilities of shape (n_rows, n_classes)."""
+    codes, predicted = range(probabilities.shape[1]), probabilities.argmax(axis=1)
+    recall = metrics.recall_score(label, predicted, labels=np.unique(label), average="macro", zero_division=0)
+    found = {
         "log_loss": metrics.log_loss(label, probabilities, labels=codes),
-        "accuracy": metrics.accuracy_score(label, said),
+        "accuracy": metrics.accuracy_score(label, predicted),
         "balanced_accuracy": recall,
-        "f1_macro": metrics.f1_score(label, said, average="macro", zero_division=0),
+        "f1_macro": metrics.f1_score(label, predicted, average="macro", zero_division=0),
     }
     if set(codes) == set(label):
-        figures["roc_auc_ovr"] = metrics.roc_auc_score(label, probabilities, multi_class="ovr", labels=codes)
-    return figures
+        found["roc_auc_ovr"] = metrics.roc_auc_score(label, probabilities, multi_class="ovr", labels=codes)
+    return found
 
 
 Metric = Callable[[np.ndarray, np.ndarray], float]  # of label and prediction, as `score` takes them
@@ -69,7 +69,7 @@ Metric = Callable[[np.ndarray, np.ndarray], float]  # of label and prediction, a
 def score(
     task: Task, label: np.ndarray, prediction: np.ndarray, own: Mapping[str, Metric] | None = None
 ) -> dict[str, float]:
-    """Return the hold-out figures of one model, the one that decides first.
+    """Return the metrics of one model, the deciding one first.
 
     Parameters
     ----------
@@ -91,8 +91,8 @@ def score(
 
 def predict_trivial(trivial: dict[str, float], task: Task, rows: int) -> np.ndarray:
     """Return predictions of the trivial model for `rows` rows, shaped as those of `predict_onnx`."""
-    said = np.tile(list(trivial.values()), (rows, 1))
-    return said if task.kind == "multiclass" else said[:, -1]
+    predictions = np.tile(list(trivial.values()), (rows, 1))
+    return predictions if task.kind == "multiclass" else predictions[:, -1]
 
 
 def calibration_table(label: np.ndarray, prediction: np.ndarray, groups: int) -> pd.DataFrame:

@@ -11,19 +11,19 @@ from ..model.task import Task
 
 __all__ = ["Period", "cut_periods", "order_rows", "split_past"]
 
-FOLDS = 5  # where neither time nor group says how rows belong together
+FOLDS = 5  # if neither time nor group tells how rows belong together
 
 
 @dataclass(frozen=True)
 class Period:
-    """Rows to judge by, and those that a model may learn from.
+    """Rows to evaluate on, and those that a model may be fitted on.
 
     Attributes
     ----------
     name : str
         What a reader calls it: a month, from and to, or the number of a fold.
     past, rows : ndarray of int
-        Positions of the rows to learn from, and of those to judge by.
+        Positions of the rows to fit on, and of those to evaluate on.
     first, last : str or None
         The time of its first and last row.
     """
@@ -47,24 +47,24 @@ def order_rows(tables: list[pd.DataFrame], task: Task) -> pd.DataFrame:
 
 
 def split_past(past: pd.DataFrame, task: Task) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the rows to fit on and those that say when to stop: the newest or, without a time, every tenth."""
+    """Return the rows to fit on and those that tell when to stop: the newest or, without a time, every tenth."""
     position = np.arange(len(past))
     stop = position >= 0.9 * len(past) if task.time else position % 10 == 9
     return past[~stop], past[stop]
 
 
 def cut_periods(table: pd.DataFrame, task: Task, most: int, min_rows: int, seed: int) -> list[Period]:
-    """Return what the backtest judges, at most `most` of it, oldest first; nothing if there are too few rows to cut.
+    """Return at most `most` periods to evaluate, oldest first; nothing if there are too few rows to cut.
 
     Parameters
     ----------
     table : DataFrame of shape (n_rows, n_columns)
         A processed table as `order_rows` returns it.
     task : Task
-        With a time, the newest calendar months are judged if there are three or more with enough rows, else periods of
+        With a time, the newest calendar months are evaluated if there are three or more with enough rows, else periods of
         about as many rows each. With a group, all rows of a group are in one fold. Else rows are dealt out by chance.
     min_rows : int
-        Fewer are not worth judging.
+        Fewer are not worth evaluating.
     """
     if task.time:
         return list(_by_time(table[task.time], most, min_rows))

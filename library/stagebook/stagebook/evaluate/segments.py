@@ -42,7 +42,7 @@ def named_segments(frame: pd.DataFrame, loss: np.ndarray, columns: Sequence[str]
     columns : sequence of str
         Text: each of the most frequent values; numbers: quarters. See `bin_column`.
     min_rows : int
-        Smaller segments are left out: the mean of a few rows says little.
+        Smaller segments are left out: the mean of a few rows is uncertain.
 
     Returns
     -------

@@ -13,7 +13,7 @@ __all__ = ["found_segments"]
 
 # Pairs of groups grow with the square of the columns: 23 columns of 54,000 rows take 9 s, three conditions at once 28 GB.
 MOST_COLUMNS = 12
-MOST_ROWS = 20_000  # for the search only; the figures of what it finds are those of all rows
+MOST_ROWS = 20_000  # for the search only; the metrics of what it finds are those of all rows
 # Weight of a slice's loss against its size: with .99, one that holds a twentieth of the rows must be .19 worse to count
 # as much as all rows. Lower ones find only halves and quarters of the rows.
 ALPHA = 0.99
@@ -29,7 +29,7 @@ def found_segments(frame: pd.DataFrame, loss: np.ndarray, min_rows: int, most: i
     Returns
     -------
     DataFrame
-        As `named_segments`; `segment` is, say, `carrier = EV and precip above 0`.
+        As `named_segments`; `segment` is, for example, `carrier = EV and precip above 0`.
     """
     loss = np.asarray(loss, dtype=float)
     if len(loss) < 2 * min_rows or not loss.any():

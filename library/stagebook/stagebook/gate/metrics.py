@@ -76,7 +76,7 @@ def _no_champion(evidence: Evidence, requirements: "Requirements") -> str:
 
 
 def _no_costs(evidence: Evidence, requirements: "Requirements") -> str:
-    return "" if requirements.costs.matrix else "docs/requirements.yaml does not say what errors cost"
+    return "" if requirements.costs.matrix else "docs/requirements.yaml has no costs of errors"
 
 
 def _no_tests(evidence: Evidence, requirements: "Requirements") -> str:

@@ -29,7 +29,7 @@ def check_label(label: pd.Series, task: Task, where: str) -> None:
 
 
 def fit_trivial(label: pd.Series, task: Task) -> dict[str, float]:
-    """Return what the trivial model says: the share of each class by its number, or the mean."""
+    """Return what the trivial model predicts: the share of each class by its number, or the mean."""
     if task.kind == "regression":
         return {"mean": float(label.mean())}
     return {str(code): round(float((label == code).mean()), 6) for code in range(len(task.classes))}

@@ -1,4 +1,4 @@
-"""Say how sure a model is: probabilities put right where that helps, and an interval around a predicted value."""
+"""Calibration: probabilities recalibrated if that helps, and an interval around a predicted value."""
 
 from math import ceil
 
@@ -19,7 +19,7 @@ MIN_GAIN = 0.01  # of the loss; less is as likely chance, and one part more in t
 def recalibrate(
     model: Pipeline, copy: Pipeline, unseen: Rows, validation: Rows, task: Task
 ) -> tuple[Pipeline, dict[str, float | bool]]:
-    """Return the model with its probabilities put right, if that helps on the validation split; and the figures.
+    """Return the model, recalibrated if that helps on the validation split, and the losses before and after.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def recalibrate(
     copy : Pipeline
         The same kind of model, fitted on a part of the training split.
     unseen : tuple of DataFrame and Series
-        Rows of the training split that `copy` has not seen: how its probabilities have to be moved is learned here
+        Rows of the training split that `copy` has not seen: the recalibration is learned here
         (Platt's sigmoid). Not on the validation split, which is a season of its own when data is split by time.
     """
     calibrator = CalibratedClassifierCV(FrozenEstimator(copy[-1]), method="sigmoid")

@@ -13,21 +13,21 @@ from .task import Task, split_columns
 
 __all__ = ["Fold", "fold_losses", "make_folds", "measure_loss", "thin_out"]
 
-Fold = tuple[np.ndarray, np.ndarray]  # positions of the rows to fit on, and to judge by
+Fold = tuple[np.ndarray, np.ndarray]  # positions of the rows to fit on, and to evaluate on
 
 
 def make_folds(table: pd.DataFrame, task: Task, folds: int, seed: int) -> list[Fold]:
-    """Return the positions to fit on and to judge by, of each fold.
+    """Return the positions to fit on and to evaluate on, for each fold.
 
     Parameters
     ----------
     table : DataFrame of shape (n_rows, n_columns)
         A processed table with label and keys.
     task : Task
-        With a time, each fold is judged by the period after the rows that it is fitted on. With a group, a group is in
-        one of the two. Else rows are dealt out by chance, classes evenly.
+        With a time, each fold is evaluated on the period after the rows that it is fitted on. With a group, a group is in
+        one of the two. Else rows are assigned at random, classes evenly.
     folds : int
-        How many; 2 or more. Some can be lacking: those in which there is nothing to learn, or no row to judge by.
+        How many; 2 or more. Some can be lacking: those in which there is nothing to learn, or no row to evaluate on.
     """
     label = table[task.target].to_numpy()
     if task.time:
@@ -40,7 +40,7 @@ def make_folds(table: pd.DataFrame, task: Task, folds: int, seed: int) -> list[F
         fewest = max(2, min(folds, np.bincount(label).min()))
         found = StratifiedKFold(fewest, shuffle=True, random_state=seed).split(table, label)
     classes = 2 if task.kind == "regression" else len(task.classes)
-    return [(fit_on, judge) for fit_on, judge in found if len(np.unique(label[fit_on])) >= classes and len(judge)]
+    return [(fit_on, test) for fit_on, test in found if len(np.unique(label[fit_on])) >= classes and len(test)]
 
 
 def _by_time(time: pd.Series, folds: int) -> list[Fold]:
@@ -50,7 +50,7 @@ def _by_time(time: pd.Series, folds: int) -> list[Fold]:
 
 
 def thin_out(table: pd.DataFrame, most: int) -> pd.DataFrame:
-    """Return at most so many rows, taken evenly over the whole table."""
+    """Return at most `most` rows, taken evenly over the whole table."""
     return table.iloc[np.unique(np.linspace(0, len(table) - 1, min(most, len(table))).astype(int))]
 
 
@@ -66,5 +66,5 @@ def fold_losses(
 ) -> Iterator[float]:
     """Yield the loss of this kind of model for each of the `folds` of the processed table."""
     for positions in folds:
-        fit_on, judge_by = (split_columns(table.iloc[rows], task, "fold") for rows in positions)
-        yield measure_loss(fit(kind, fit_on, judge_by, task, seed, settings), *judge_by, task)
+        fit_on, test = (split_columns(table.iloc[rows], task, "fold") for rows in positions)
+        yield measure_loss(fit(kind, fit_on, test, task, seed, settings), *test, task)

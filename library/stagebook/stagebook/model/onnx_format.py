@@ -32,7 +32,7 @@ def to_onnx_bytes(model: Pipeline, example: pd.DataFrame, task: Task, **facts: f
     task : Task
         Kind and classes are written into the file.
     **facts : float
-        More that is written into it, say `interval_half_width`.
+        More that is written into it, such as `interval_half_width`.
     """
     _round_thresholds(model[-1])
     kinds = [FloatTensorType if pd.api.types.is_numeric_dtype(dtype) else StringTensorType for dtype in example.dtypes]
@@ -50,7 +50,7 @@ def _round_thresholds(model) -> None:
     """Round the thresholds of trees down to float32, in place.
 
     For float32 features no decision changes. The converter rounds to the nearest, which may be the value on the other
-    side: neighbouring float32 values, say seconds since 1970, would go the wrong way.
+    side: neighbouring float32 values, such as seconds since 1970, would go the wrong way.
     """
     model = getattr(model, "estimator", model)  # what a recalibrated model wraps; for a forest, its kind of tree
     thresholds = [boosted.nodes["num_threshold"] for boosted in np.ravel(getattr(model, "_predictors", []))]
@@ -155,7 +155,7 @@ def check_parity(
     """
     expected = model.predict_proba(frame) if is_classifier(model) else model.predict(frame)[:, None]
     expected = _pick(task.kind, expected)
-    # Seven digits are what float32 can say: values around 1e9 with a spread of 1 differ by more than the tolerance.
+    # float32 has seven digits: values around 1e9 with a spread of 1 differ by more than the tolerance.
     allowed = tolerance * spread + np.float32(1e-6) * (task.kind == "regression") * np.abs(expected).max()
     difference = float(np.abs(predict_onnx(converted, frame) - expected).max())
     if not difference <= allowed:

@@ -1,4 +1,4 @@
-"""A trained model as a folder: `model.skops` always, `model.onnx` where it says the same. No pickle."""
+"""A trained model as a folder: `model.skops` always, `model.onnx` if it predicts the same. No pickle."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -28,12 +28,12 @@ def write_package(folder: Path, model: Pipeline, rows: pd.DataFrame, task: Task,
     spread : float
         Unit of the difference: 1, for regression the standard deviation of the target.
     **facts : float
-        Written into the ONNX file, say `interval_half_width`.
+        Written into the ONNX file, such as `interval_half_width`.
 
     Returns
     -------
     dict
-        format: onnx, or skops where the model cannot be converted truthfully; then `why` says what stood against it.
+        format: onnx, or skops where the model cannot be converted faithfully; then `why` has the reason.
     """
     converted = None
     try:

@@ -22,7 +22,7 @@ DONE = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
 
 
 class Budget:
-    """So many trials for each model, so many minutes for all of them together."""
+    """Limits the number of trials per model and the total minutes."""
 
     def __init__(self, trials: int, minutes: float):
         self.trials = trials
@@ -60,7 +60,7 @@ def open_study(name: str, home: Path) -> optuna.Study:
 
 
 def search(
-    study: optuna.Study, model: str, kind: ModelKind, base: dict, judge, budget: Budget, seed: int, home: Path
+    study: optuna.Study, model: str, kind: ModelKind, base: dict, measure, budget: Budget, seed: int, home: Path
 ) -> tuple[dict, dict]:
     """Return the best settings found, and how the search went.
 
@@ -71,20 +71,20 @@ def search(
     ----------
     base : dict
         The settings of params.yaml: the first trial, and the ground of all others.
-    judge : callable
-        `judge(settings)` yields the loss of each fold.
+    measure : callable
+        `measure(settings)` yields the loss of each fold.
     """
     with _lock(home, study.study_name):  # a second process with the same question waits, and finds the answer
         while budget.allows(done := len(study.get_trials(deepcopy=False, states=DONE))):
-            _try_one(study, model, kind, base, judge, done, seed)
+            _try_one(study, model, kind, base, measure, done, seed)
     tried = study.get_trials(states=DONE)[: budget.trials]
     complete = [trial for trial in tried if trial.state == DONE[0]]
     best = min(complete, key=lambda trial: trial.value)  # the first one is never pruned
-    figures = {"trials": len(tried), "pruned": len(tried) - len(complete), "loss_before": complete[0].value}
-    return json.loads(best.user_attrs["settings"]), figures | {"loss": best.value}
+    report = {"trials": len(tried), "pruned": len(tried) - len(complete), "loss_before": complete[0].value}
+    return json.loads(best.user_attrs["settings"]), report | {"loss": best.value}
 
 
-def _try_one(study: optuna.Study, model: str, kind: ModelKind, base: dict, judge, number: int, seed: int) -> None:
+def _try_one(study: optuna.Study, model: str, kind: ModelKind, base: dict, measure, number: int, seed: int) -> None:
     study.sampler = optuna.samplers.TPESampler(seed=np.random.SeedSequence([seed, number]).generate_state(1)[0])
     trial = study.ask()
     settings = base if number == 0 else base | kind.suggest(trial)
@@ -92,7 +92,7 @@ def _try_one(study: optuna.Study, model: str, kind: ModelKind, base: dict, judge
     with start_run_below(f"{model} trial {number}", {"model": model, **settings}) as run:
         trial.set_user_attr("mlflow_run", run.info.run_id)
         losses = []
-        for fold, loss in enumerate(judge(settings)):
+        for fold, loss in enumerate(measure(settings)):
             losses.append(loss)
             mlflow.log_metric("fold_loss", loss, step=fold)
             trial.report(float(np.mean(losses)), fold)

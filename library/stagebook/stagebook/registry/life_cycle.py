@@ -9,7 +9,7 @@ from .history import Entry, append, find_rolled_back, replay
 from .stages import find_stages, open_log, sync
 from .versions import find_aliases, find_versions, read_decision
 
-__all__ = ["list_models", "promote", "rollback", "say_objection"]
+__all__ = ["list_models", "promote", "rollback", "find_objection"]
 
 CHECK = "`stagebook register`"
 
@@ -27,7 +27,7 @@ def promote(name: str, version: int, why: str, to: str = "production") -> list[E
     why, counted = check_reason(why), False
     while not counted:  # of two promotions at once the second is checked again, then against the new champion
         entries = sync(name)
-        if objection := say_objection(name, version, entries):
+        if objection := find_objection(name, version, entries):
             raise RegistryError(objection)
         if to == "staging":
             mlflow.MlflowClient().set_registered_model_alias(name, "staging", str(version))
@@ -62,8 +62,8 @@ def check_reason(why: str) -> str:
     return why
 
 
-def say_objection(name: str, number: int, entries: list[Entry]) -> str | None:
-    """Say why a version must not be promoted, and what to do; None if it may."""
+def find_objection(name: str, number: int, entries: list[Entry]) -> str | None:
+    """Return why a version must not be promoted, and what to do; None if it may."""
     versions, champion = find_versions(name), entries[-1].version if entries else None
     if number not in versions:
         return f"{name} has no version {number}; there is {', '.join(map(str, versions)) or 'none'}."

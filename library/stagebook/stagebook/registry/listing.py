@@ -60,7 +60,7 @@ def _metric(decision: dict) -> str:
 
 
 def _verdict(version: dict) -> str:
-    """Return what the gate said of a version, in a few words; a refused `make promote` says all of it."""
+    """Return the gate's verdict on a version in a few words; a refused `make promote` prints all of it."""
     decision = version["decision"]
     if version["rolled_back"]:
         return "rolled back"

@@ -66,7 +66,7 @@ def find_stages(versions: dict, entries: list[Entry], aliases: dict[str, int]) -
 
     - production: the champion, by the log. Alias `champion`.
     - staging: passed the gate and waits for a person. Alias `staging`.
-    - development: the newest candidate that the gate has judged, alias `challenger`, and those that it has not judged yet.
+    - development: the newest candidate that the gate has checked, alias `challenger`, and those not checked yet.
     - archived: all others. Former champions, and candidates that a later one has replaced.
     """
     champions = {entry.version for entry in entries}
@@ -76,8 +76,8 @@ def find_stages(versions: dict, entries: list[Entry], aliases: dict[str, int]) -
             return "production"
         if number == aliases.get("staging"):
             return "staging"
-        judged = "gate.decision" in versions[number].tags
-        new = number not in champions and (number == aliases.get("challenger") or not judged)
+        checked = "gate.decision" in versions[number].tags
+        new = number not in champions and (number == aliases.get("challenger") or not checked)
         return "development" if new else "archived"
 
     return {number: find_stage(number) for number in versions}

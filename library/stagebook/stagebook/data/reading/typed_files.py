@@ -19,12 +19,12 @@ Table = tuple[pd.DataFrame, list[str], dict]  # the frame, the names of its colu
 
 
 def read_parquet(file: Path) -> Table:
-    """Read a Parquet file. An index that says something, by a name or by not being numbers, becomes columns."""
+    """Read a Parquet file. An index with a name, or with other values than row numbers, becomes columns."""
     wide = {pa.int64(): pd.Int64Dtype(), pa.uint64(): pd.UInt64Dtype()}  # else a missing value makes them floats
     try:
         frame = parquet.read_table(file).to_pandas(types_mapper=wide.get, date_as_object=False)
     except (OSError, ValueError, NotImplementedError) as error:
-        raise DataError(f"it cannot be read as Parquet ({error}). Fetch or make it anew.") from error
+        raise DataError(f"it cannot be read as Parquet ({error}). Fetch or make it again.") from error
     index = frame.index
     if any(name is not None for name in index.names) or not pd.api.types.is_integer_dtype(index.dtype):
         frame = frame.reset_index(allow_duplicates=True)
@@ -50,7 +50,7 @@ def read_workbook(file: Path, sheet: str = "") -> Table:
     except DataError:
         raise
     except Exception as error:  # openpyxl raises whatever the broken part gives
-        raise DataError(f"it cannot be read as Excel ({error}). Has it a password? Save it anew as .xlsx.") from error
+        raise DataError(f"it cannot be read as Excel ({error}). Has it a password? Save it as .xlsx again.") from error
     if not rows:
         raise DataError(f"sheet {sheet!r} is empty. Name another one in `ingest.sheet`: {', '.join(sheets)}.")
     frame = pd.DataFrame(rows, dtype=object)
@@ -69,7 +69,7 @@ def read_json(file: Path) -> Table:
     except UnicodeDecodeError as error:
         raise DataError(f"it is not UTF-8, as JSON must be ({error}). Save it as UTF-8.") from error
     except json.JSONDecodeError as error:
-        raise DataError(f"it is not JSON ({error}). Mend it, or make it anew.") from error
+        raise DataError(f"it is not JSON ({error}). Mend it, or make it again.") from error
     for number, record in enumerate(records, 1):
         if not isinstance(record, dict):
             raise DataError(f"record {number} is {str(record)[:40]!r}. Each one must give columns with their values.")

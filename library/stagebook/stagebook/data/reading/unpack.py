@@ -57,7 +57,7 @@ def unpack_file(file: Path, folder: Path) -> Path:
     start, suffix = first_bytes(file), file.suffix.lower()
     packing = next((name for name, (_, magic) in PACKED.items() if start.startswith(magic)), "")
     if suffix in PACKED and packing != suffix:
-        raise DataError(f"its name says {suffix}, but it is none. Fetch or make it anew.")
+        raise DataError(f"its name says {suffix}, but it is none. Fetch or make it again.")
     if not packing or (packing == ".zip" and (suffix in KINDS or is_workbook(file))):
         return file
     target = folder / "unpacked" / file.stem
@@ -65,7 +65,7 @@ def unpack_file(file: Path, folder: Path) -> Path:
     try:
         return unzip(file, target.parent) if packing == ".zip" else copy_stream(PACKED[packing][0](file), target)
     except BROKEN as error:
-        raise DataError(f"it cannot be unpacked ({error}). Fetch or make it anew.") from error
+        raise DataError(f"it cannot be unpacked ({error}). Fetch or make it again.") from error
 
 
 def unzip(file: Path, folder: Path) -> Path:

@@ -38,11 +38,11 @@ def find_skew(
     Parameters
     ----------
     frame : DataFrame of shape (n_rows, n_columns)
-        The rows to judge, see `take_batch`.
+        The rows to compare, see `take_batch`.
     baseline : dict
         What `describe_baseline` returned, also after a round trip through JSON.
     kinds : dict
-        Column to kind. A column that is missing on either side, or whose kind changed, is for the schema to judge.
+        Column to kind. A column that is missing on either side, or whose kind changed, is left to the schema.
     max_missing_rise, max_outlier_share, max_new_category_share : float
         Shares of rows above those of the baseline, 0 to 1.
     max_share_shift : float
