@@ -115,7 +115,7 @@ def test_few_rows_are_named_and_never_a_crash(task, number, tmp_path):
         (lambda frame: (frame["day"] >= "2024-04-01") * 1, "no row of class '$x_{1' to learn from"),
         (
             lambda frame: frame["late"].where(frame["day"] < "2024-03-01", 1),
-            "'late' is '$x_{1' in all rows to judge by",
+            "'late' is '$x_{1' in all rows to evaluate on",
         ),
     ],
 )
@@ -188,7 +188,7 @@ def test_a_period_has_the_figures_of_model_and_trivial_model_or_the_reason_why_n
     judged = evaluate_period(march, table, learn, task, most=100, min_rows=20)
     assert judged["rows"] == 100 and judged["candidate"] == 1.0 and judged["trivial"] == 0.5
     reason = evaluate_period(march, table, learn, task, most=100, min_rows=101)["reason"]
-    assert reason.startswith("100 rows to judge by")
+    assert reason.startswith("100 rows to evaluate on")
 
 
 def test_worst_period_is_the_one_with_the_worst_figure():

@@ -53,7 +53,7 @@ def wet(table):
 def test_each_kind_passes_and_fails_as_it_must(tmp_path, text, passed, measured):
     result = run(tmp_path, text, wet, table=TABLE.assign(y2=range(5)))[0]
     assert (result["passed"], result["name"]) == (passed, "t") and result["measured"] == pytest.approx(measured)
-    assert result["said"] and result["rows"] >= 1
+    assert result["message"] and result["rows"] >= 1
 
 
 def test_a_shuffled_column_that_the_model_uses_is_noticed(tmp_path):

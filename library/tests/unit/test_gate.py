@@ -317,7 +317,7 @@ def test_a_point_that_is_refused_counts_even_if_the_list_of_refusals_was_emptied
 def test_what_errors_cost_and_how_it_must_behave_is_not_asked_where_nobody_said_it():
     silent = replace(REQUIREMENTS, costs={"currency": "", "per": "row", "matrix": {}, "reasons": {}})
     said = {point.metric: point.message for point in check_evidence(silent, replace(GOOD, behaviour_tests=0))}
-    assert said["saving.no model"] == "not asked: docs/requirements.yaml does not say what errors cost"
+    assert said["saving.no model"] == "not asked: docs/requirements.yaml has no costs of errors"
     assert said["inspection.behaviour.failed"] == "not asked: docs/behaviour.yaml has no tests"
     assert "costs.matrix" in find_empty_texts(silent), "the card is then half-filled, which keeps the gate closed"
 

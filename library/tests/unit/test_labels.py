@@ -50,7 +50,7 @@ def test_summary_counts_who_votes_who_disagrees_and_who_is_right():
     assert summary["coverage"].tolist() == [0.6, 0.8, 0.4]
     assert summary["overlaps"].tolist() == [0.6, 0.6, 0.4]
     assert summary["conflicts"].tolist() == [0.4, 0.4, 0.2]
-    assert summary["judged"].tolist() == [3, 3, 2]
+    assert summary["known"].tolist() == [3, 3, 2]
     assert summary["accuracy"].round(2).tolist() == [0.33, 1.0, 1.0]
     assert "accuracy" not in summarise_labelling(VOTES)
 

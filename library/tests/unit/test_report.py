@@ -65,7 +65,7 @@ def test_the_refused_comes_first_and_mentions_nobody(project):
     assert "\n## The gate refuses m version 2\n" in text
     assert text.index("beats_champion") < text.index("`risk`")
     assert "<details open><summary>1 of 2" in text
-    assert "No figure differs" in text
+    assert "No metric differs" in text
     assert "@all" not in text
     assert "gain -0.1 \\| @\u200ball \\<b>" in text
 

@@ -9,7 +9,7 @@ from .history import Entry, append, find_rolled_back, replay
 from .stages import find_stages, open_log, sync
 from .versions import find_aliases, find_versions, read_decision
 
-__all__ = ["list_models", "promote", "rollback", "find_objection"]
+__all__ = ["find_objection", "list_models", "promote", "rollback"]
 
 CHECK = "`stagebook register`"
 
