@@ -54,8 +54,8 @@ def test_imports_are_split_by_the_module_that_has_the_name_now():
     assert renamed("from pkg.datasets import clean, tables as t\nt.read_table()") == (
         "from pkg.datasets import clean\nfrom stagebook.data import tables as t\nt.read_table()"
     )
-    assert renamed("import pkg.models.train, os\npkg.models.train.fit") == (
-        "import stagebook.model.baseline, os\nstagebook.model.baseline.fit"
+    assert renamed("import pkg.models.train, os\npkg.models.train.fit_baseline") == (
+        "import stagebook.model.baseline, os\nstagebook.model.baseline.fit_baseline"
     )
     inside = "if x:\n    from pkg.pipeline.project import (\n        StepError,  # why\n        find_root,\n    )"
     assert renamed(inside) == (
@@ -126,6 +126,7 @@ def test_a_person_is_told_what_cannot_be_rewritten():
     assert noted(taken) == [
         (0, 2, "`tables.write_json` is `stagebook.project.files.write_json` now; `write_json` has another meaning here")
     ]
+    assert "`_gone` is not in `stagebook.data.tables` any more" in noted("from pkg.datasets.tables import _gone")[0][2]
     assert "an f-string uses `t.DataError`" in noted("from pkg.datasets import tables as t\nf'{t.DataError}'")[0][2]
     assert "cannot be parsed" in noted("from pkg.x import (")[0][2]
     assert "magic" in noted("%%bash\npython -m pkg.pipeline")[0][2]

@@ -1,11 +1,12 @@
 """Where the machinery of release 0.2.0 is in the library: the list in renamed.toml, and how a name is looked up in it."""
 
+import ast
 import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-__all__ = ["Renames", "Target", "read_renames"]
+__all__ = ["Renames", "Target", "is_there", "read_renames"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Renames:
     def find(self, module: str, name: str) -> Target | None:
         """Return where `from module import name` finds its object now; None if the import stays as it is."""
         old = f"{self.below(module)}.{name}".removeprefix(".")
-        if old in self.kept["names"] or old in self.kept["modules"]:
+        if old in self.kept["names"] or old in self.kept["modules"] or old in self.gone:
             return None
         if old in self.names:
             new, _, last = self.names[old].rpartition(".")
@@ -60,7 +61,26 @@ class Renames:
         old = f"{self.below(module)}.{name}".removeprefix(".")
         if gone := self.gone.get(old) or self.gone.get(self.below(module) or ""):
             return f"`{name}` is not in the library: {gone}"
-        return f"`{name}` {self.changed[old]}" if old in self.changed else None
+        if old in self.changed:
+            return f"`{name}` {self.changed[old]}"
+        target = self.find(module, name)
+        if target and name != "*" and not is_there(target):
+            return f"`{target.name}` is not in `{target.module}` any more: look there for what took its place"
+        return None
+
+
+@cache
+def is_there(target: Target) -> bool:
+    """Does the library have this name? Its modules are read, not imported."""
+    file = Path(__file__).parents[2].joinpath(*target.module.split(".")[1:])
+    if (file / target.name).is_dir() or (file / f"{target.name}.py").is_file():
+        return True
+    source = file / "__init__.py" if file.is_dir() else file.with_suffix(".py")
+    if not source.is_file():
+        return False
+    tree = ast.parse(source.read_text(encoding="utf-8"))
+    stored = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    return target.name in stored | {node.name for node in tree.body if hasattr(node, "name")}
 
 
 @cache
