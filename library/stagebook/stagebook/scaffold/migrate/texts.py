@@ -22,6 +22,24 @@ def rename_in_texts(base: Path, ours: Path, theirs: Path, renames: Renames) -> N
             if (tree / file).is_file():
                 text = (tree / file).read_text(encoding="utf-8")
                 (tree / file).write_text(change(text), encoding="utf-8")
+    _take_comments(base, ours, theirs)
+
+
+def _take_comments(base: Path, ours: Path, theirs: Path) -> None:
+    """Take the newer template's comments behind unchanged values: git would see a conflict with the user's next line."""
+    file = Path("docs", "requirements.yaml")
+    if not all((tree / file).is_file() for tree in (base, ours, theirs)):
+        return
+    texts = {tree: (tree / file).read_text(encoding="utf-8").splitlines() for tree in (base, ours, theirs)}
+    newer = {_content(line): line for line in texts[theirs]}
+    once = {line for line in texts[base] if _content(line) and texts[base].count(line) == 1}
+    for tree in (base, ours):
+        lines = [newer.get(_content(line), line) if line in once else line for line in texts[tree]]
+        (tree / file).write_text("\n".join([*lines, ""]), encoding="utf-8")
+
+
+def _content(line: str) -> str:
+    return re.sub(r"(^|\s+)#.*$", "", line).rstrip()
 
 
 def _files(theirs: Path, renames: Renames) -> dict[str, Callable[[str], str]]:
