@@ -7,12 +7,7 @@ from stagebook.automate.summary import _describe_points, _left, _verdict
 PASSED = {"gate": "beats_trivial", "metric": "gain.trivial", "passed": True, "message": "gain 0.2 is at least 0.1"}
 FAILED = {"gate": "size", "metric": "size_mb", "passed": False, "message": "size of the package 80 MB is above 50 MB"}
 UNASKED = {"gate": "fairness", "metric": "inspection.x", "passed": True, "message": "not asked: no sensitive column"}
-CARD = {
-    "gate": "documentation",
-    "metric": "card.missing",
-    "passed": False,
-    "message": "cards are half-filled: use.limits",
-}
+CARD = {"gate": "documentation", "metric": "card.missing", "passed": False, "message": "cards are half-filled: use.limits"}
 DUTIES = {"gate": "risk", "metric": "risk.duties", "passed": False, "message": "open duties: risk.reason is empty"}
 TEXTS, REPORT = "docs/requirements.yaml: use.limits is empty", "reports/backtest.json is missing"
 
