@@ -42,6 +42,19 @@ def check_library() -> None:
         )
 
 
+def check_former() -> None:
+    """Stop an update by release 0.2.0, which cannot follow names from code/ into the library; say what can."""
+    machinery = PROJECT / "code" / ANSWERS["package_name"] / "pipeline" / "execute.py"
+    if "PROJECT_TO_UPDATE" in os.environ and "STAGEBOOK_MIGRATES" not in os.environ and machinery.is_file():
+        refuse(
+            "This project has the machinery of release 0.2.0 in code/. Nothing is changed. Update it once by these commands:",
+            f"git clone {json.loads((PROJECT / '.cruft.json').read_text())['template']} ../template",
+            "PYTHONPATH=../template/library/stagebook .venv/bin/python -m stagebook migrate",
+            "make setup check",
+            "../template/library/stagebook/docs/updating.md describes what they do.",
+        )
+
+
 def check_names() -> None:
     """Stop if the project or its package has the name of a distribution that it installs.
 
@@ -184,6 +197,7 @@ def remember_template() -> None:
 
 
 check_library()
+check_former()
 drop_generated()
 check_names()
 lay_options()

@@ -43,10 +43,13 @@ def fix() -> None:
 
 @command(GROUP)
 def setup() -> None:
-    """Prepare git for the project: repository, hooks, merge driver for notebooks (`make setup` calls it)."""
+    """Prepare git (repository, hooks, merge driver) and move state of release 0.2.0 (`make setup` calls it)."""
     from ..scaffold.checks import check_names
     from ..scaffold.environment import prepare_git
+    from ..scaffold.migrate.state import move_state
 
+    for line in move_state(find_root()):
+        print(f"Moved {line}")
     prepare_git(find_root())
     check_names(find_root())
 
@@ -77,6 +80,18 @@ def update(to: str) -> int:
     from ..scaffold.update import update_project
 
     return update_project(find_root(), to)
+
+
+@command(GROUP, argument("--to", default="", help="tag, branch or commit of the template (default: the newest state)"))
+def migrate(to: str) -> int:
+    """Bring a project of release 0.2.0, whose machinery is in code/, to this library.
+
+    Merges the template's newer version with the names of today in your notebooks and modules. Nothing is committed.
+    `make setup` then moves mlflow.db and other state of this machine into .local/. The page `updating` shows it.
+    """
+    from ..scaffold.update import merge_template
+
+    return merge_template(find_root(), to)
 
 
 @command(GROUP)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..project.errors import StepError
 
-__all__ = ["bake", "clone_template", "find_commit", "git"]
+__all__ = ["bake", "check_out", "clone_template", "find_commit", "git"]
 
 HOSTS = {"gh": "https://github.com/", "gl": "https://gitlab.com/", "bb": "https://bitbucket.org/"}
 
@@ -45,6 +45,13 @@ def find_commit(clone: Path, name: str) -> str:
     raise StepError(f"the template has no commit, tag or branch {name!r}.")
 
 
+def check_out(root: Path, folder: Path) -> None:
+    """Write the files of the last commit to a folder; the project's index and working copy stay as they are."""
+    index = {"GIT_INDEX_FILE": f"{folder}.index"}
+    git(root, "read-tree", "HEAD", **index)
+    git(root, "checkout-index", "--all", f"--prefix={folder}/", **index)
+
+
 def bake(clone: Path, commit: str, answers: dict, root: Path, folder: Path) -> Path:
     """Return what a version of the template gives for the remembered answers; its hooks run, as they did at first."""
     git(clone, "checkout", "--quiet", "--detach", commit)
@@ -55,7 +62,7 @@ def bake(clone: Path, commit: str, answers: dict, root: Path, folder: Path) -> P
     config = folder.with_suffix(".json")  # not the user's: no defaults of theirs, nothing written to their folders
     config.write_text(json.dumps({"cookiecutters_dir": f"{config}.d", "replay_dir": f"{config}.d"}))
     command = [sys.executable, "-m", "cookiecutter", "--no-input", "--config-file", config, "--output-dir", folder]
-    here = os.environ | {"PWD": str(root), "PROJECT_TO_UPDATE": str(root)}
+    here = os.environ | {"PWD": str(root), "PROJECT_TO_UPDATE": str(root), "STAGEBOOK_MIGRATES": "1"}
     done = subprocess.run([*command, clone, *words], env=here, capture_output=True, text=True, check=False)
     if done.returncode:
         reason = done.stderr.partition("ERROR: ")[0].strip() or done.stderr.strip().splitlines()[-1]

@@ -4,20 +4,39 @@
 # for them. Ours: the last commit. (A docstring of several paragraphs would be listed in __init__.py by nbdev.)
 
 import json
+import os
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 from ..project.errors import StepError
-from .template import bake, clone_template, find_commit, git
+from .migrate.merged import finish
+from .migrate.renames import read_renames
+from .migrate.trees import is_former, migrate_trees
+from .template import bake, check_out, clone_template, find_commit, git
 
-__all__ = ["update_project"]
+__all__ = ["merge_template", "update_project"]
 
 STATE = ".cruft.json"
 NOBODY = {f"GIT_{who}_{what}": "template" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 
 
 def update_project(root: Path, to: str = "") -> int:
+    """Let the newer template's own library merge it: only that knows what it has renamed since. Return the exit code."""
+    state = read_state(root)
+    with tempfile.TemporaryDirectory(prefix="update-") as name:
+        clone = clone_template(state["template"], Path(name))
+        git(clone, "checkout", "--quiet", "--detach", find_commit(clone, to or "HEAD"))
+        library = clone / "library" / "stagebook"
+        if not (library / "stagebook" / "scaffold" / "migrate").is_dir():
+            return merge_template(root, to)
+        command = [sys.executable, "-B", "-m", "stagebook", "migrate", f"--to={to}"]
+        env = os.environ | {"PYTHONPATH": str(library)}
+        return subprocess.run(command, cwd=root, env=env, check=False).returncode
+
+
+def merge_template(root: Path, to: str = "") -> int:
     """Merge the template's newer version into the working copy; nothing is committed.
 
     Parameters
@@ -42,14 +61,33 @@ def update_project(root: Path, to: str = "") -> int:
         if old == new:
             print(f"Up to date: the project has {versions[1]} of {state['template']}.")
             return 0
-        answers = state["context"]["cookiecutter"]
-        trees = [bake(clone, commit, answers, root, folder / commit) for commit in (old, new)]
-        (trees[0] / STATE).write_bytes((root / STATE).read_bytes())
-        write_state(trees[1] / STATE, state, new, to)
-        base = commit_tree(root, trees[0], "As the template was")
-        theirs = commit_tree(root, trees[1], f"Template from {versions[0]} to {versions[1]}", "-p", base)
-    refuse_to_overwrite(root, base, theirs)
-    return merge(root, theirs, f"{state['template']} from {versions[0]} to {versions[1]}")
+        base, theirs, ours, notes = bake_versions(root, clone, folder, state, (old, new))
+        write_state(theirs / STATE, state, new, to)
+        commit = [commit_tree(root, base, "As the template was")]
+        commit.append(commit_tree(root, theirs, f"Template from {versions[0]} to {versions[1]}", "-p", commit[0]))
+        mine = commit_tree(root, ours, "The project, with the names of today") if ours else "HEAD"
+    refuse_to_overwrite(root, *commit)
+    return merge(root, mine, commit[1], f"{state['template']} from {versions[0]} to {versions[1]}", notes)
+
+
+def bake_versions(
+    root: Path, clone: Path, folder: Path, state: dict, commits: tuple[str, str]
+) -> tuple[Path, Path, Path | None, list[str]]:
+    """Return what both versions of the template generate; of a former project also its files as migrated, and notes."""
+    answers = state["context"]["cookiecutter"]
+    package = answers["package_name"]
+    base = bake(clone, commits[0], answers, root, folder / commits[0])
+    (base / STATE).write_bytes((root / STATE).read_bytes())
+    former = is_former(base, package)
+    if former:
+        refuse_unknown(root)
+        answers = read_renames(package).answers | answers
+    theirs = bake(clone, commits[1], answers, root, folder / commits[1])
+    if not former or is_former(theirs, package):
+        return base, theirs, None, []
+    ours = folder / "ours"
+    check_out(root, ours)
+    return base, theirs, ours, migrate_trees(base, ours, theirs, package)
 
 
 def read_state(root: Path) -> dict:
@@ -96,17 +134,33 @@ def refuse_to_overwrite(root: Path, base: str, theirs: str) -> None:
         raise StepError(f"the newer template has files that are here, but not in git: {', '.join(there)}. Move them.")
 
 
-def merge(root: Path, theirs: str, what: str) -> int:
-    """Apply a commit to the working copy, say what came of it, return 1 if there are conflicts."""
+def refuse_unknown(root: Path) -> None:
+    """Raise StepError if there are files that git does not know: their imports would not be rewritten."""
+    if unknown := git(root, "ls-files", "--others", "--exclude-standard", "--", "code", "notebooks", "tests"):
+        names = ", ".join(unknown.splitlines())
+        raise StepError(
+            f"there are files that are not in git: {names}. Commit them first, so that they are rewritten too."
+        )
+
+
+def merge(root: Path, ours: str, theirs: str, what: str, notes: list[str]) -> int:
+    """Apply a commit to the working copy, print the result, return 1 if there are conflicts."""
+    git(root, "read-tree", "-m", "-u", "HEAD", ours)  # the working copy is clean
     command = ["git", "-C", root, "cherry-pick", "--no-commit", theirs]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     conflicts = git(root, "diff", "--name-only", "--diff-filter=U").splitlines()
     if done.returncode and not conflicts:
+        git(root, "read-tree", "--reset", "-u", "HEAD")
         raise StepError(f"git could not apply the update, nothing is changed: {done.stderr.strip()}")
+    if ours != "HEAD":
+        conflicts, more = finish(root, conflicts)
+        notes = [*notes, *more]
     changed = git(root, "diff", "--name-only", "HEAD").splitlines()
     print(f"Updated {what}: {len(changed)} files changed, nothing committed.")
     if conflicts:
         print("In conflict, marked as git does (`git status`):", *conflicts, sep="\n  ")
+    if notes:
+        print("To look at:", *notes, sep="\n  ")
     first = "edit these files and `git add` them, " if conflicts else ""
     print(f"Next: {first}`git diff --staged`, `make setup check test`, `git commit`.")
     print("Back: `git reset --hard`; it drops what you edited since, too.")
