@@ -205,7 +205,7 @@ def test_each_public_name_of_the_release_is_found_today():
     public = [(module, name) for module in release.keys() & renames.modules.keys() for name in release[module]]
     targets = {pair: renames.find(f"package.{pair[0]}", pair[1]) for pair in public}
     lost = [".".join(pair) for pair, target in targets.items() if target and not is_there(target)]
-    assert not lost, "add them to scaffold/migrate/renamed.toml of the library"
+    assert not lost, f"{lost}: add them to scaffold/migrate/renamed.toml of the library"
 
 
 @pytest.mark.parametrize("answers", [{}, {"data": "own", "ci": "both", "tracking": "server", "remote": "s3"}])
