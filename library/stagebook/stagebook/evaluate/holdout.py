@@ -100,4 +100,9 @@ def metrics_table(metrics: dict) -> pd.DataFrame:
     models = {name: metrics[name] for name in ("trivial", "baseline", "candidate")}
     models |= {f"tried: {name}": found for name, found in metrics["tried"].items()}
     ends = pd.DataFrame(metrics["intervals"]["candidate"], index=["candidate, lower end", "candidate, upper end"])
-    return pd.concat([pd.DataFrame(models).T, ends]).astype(object).fillna("")
+    return pd.concat([pd.DataFrame(models).T, ends]).map(_show).astype(object)
+
+
+def _show(value: float) -> str:
+    """Return four decimals, so that a column can be compared; of a large number four digits."""
+    return "" if pd.isna(value) else f"{value:.4f}" if abs(value) < 10 else f"{value:,.5g}"
