@@ -9,10 +9,10 @@ from ruamel.yaml import YAML
 from stagebook.card.facts import collect_facts
 from stagebook.card.missing import missing_parts
 from stagebook.card.page import to_html
-from stagebook.card.verdict import print_verdict
 from stagebook.card.write import is_stale, write_cards
 from stagebook.gate.requirements import THIRTEEN
 from stagebook.project.errors import DataError
+from stagebook.registry.verdict import print_verdict
 
 PICTURE = bytes.fromhex("89504e470d0a1a0a")  # how a PNG begins
 HOSTILE = "<script>alert(1)</script> [x](javascript:alert(1)) ![y](https://evil.example/y.png) | # a `b` \\ <!-- c -->"
@@ -67,11 +67,11 @@ FILES = {
         "value": {"currency": "EUR", "threshold": 0.25, "cost": {"no model": 0.9, "baseline": 0.8, "candidate": 0.6}},
     },
     "reports/backtest.json": {
-        "figure": "roc_auc",
+        "metric": "roc_auc",
         "periods": [
             {"name": "March", "rows": 9, "candidate": 0.7, "candidate_loss": 0.4, "trivial": 0.5, "trivial_loss": 0.6}
         ],
-        "learning_curve": [{"rows": 9, "loss": 0.4, "figure": 0.7}],
+        "learning_curve": [{"rows": 9, "loss": 0.4, "metric": 0.7}],
         "more_rows": {"says": "flat, more rows would hardly help"},
     },
     "reports/inspection.json": {
@@ -188,7 +188,7 @@ def test_the_verdict_stands_in_front(project):
     assert "**Refused.** 1 of 3 points of the gate are met; 1 not asked of it. Version 3 is challenger." in card
     passed = VERDICT | {"refused": [], "points": POINTS[:1]}
     assert '<blockquote class="good">' in cards(project, passed)["model_card.html"]
-    assert "**Not judged.**" in cards(project, None)["model_card.md"]
+    assert "**Not checked.**" in cards(project, None)["model_card.md"]
 
 
 def test_the_same_run_gives_the_same_bytes(project):
@@ -293,6 +293,35 @@ def test_hostile_texts_stay_texts(project):
         else:
             assert not re.search(r"(?<!\\)<script", page) and not re.search(r"(?<!\\)\]\((javascript|https)", page)
             assert len(re.findall(r"(?<!\\)<!--", page)) == 1
+
+
+def test_a_template_of_the_project_wins_and_prints_text_as_text(project):
+    write(
+        project,
+        "docs/templates/model_card.md.j2",
+        "# Ours: {{ project.name }}\n{{ metrics.candidate.roc_auc | metric }}",
+    )
+    card = cards(project)["model_card.md"]
+    assert card.endswith("# Ours: clinic\n0.7111\n") and "Data sheet" in cards(project)["data_sheet.md"]
+    write(project, "docs/templates/model_card.md.j2", "# Ours\n{{ ''.__class__.__mro__ }}{{ requirements.use.purpose }}, {{ [1, 'a_b'] }}")
+    content = make_requirements()
+    content["use"]["purpose"] = "<script>|"
+    write_requirements(project, content)
+    assert "# Ours\n\\<script>\\|, 1, a\\_b\n" in cards(project)["model_card.md"]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{{ 1 +", "unexpected"),
+        ("{{ project | shout }}", "No filter named 'shout'"),
+        ("{{ model.megabytes + 'x' }}", "TypeError"),
+    ],
+)
+def test_an_error_in_a_template_names_file_and_line(project, line, message):
+    write(project, "docs/templates/data_sheet.md.j2", f"# Ours\n\n{line}\n")
+    with pytest.raises(DataError, match=rf"docs/templates/data_sheet\.md\.j2, line 3: .*{message}"):
+        cards(project)
 
 
 def test_html_in_the_markdown_does_not_become_html_of_the_page():

@@ -3,11 +3,11 @@
 import json
 import re
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from stagebook.card.verdict import print_verdict
 from stagebook.evaluate.holdout import evaluate_models
 from stagebook.gate.check import check_evidence, decide, refused, without_timings
 from stagebook.gate.duties import find_empty_texts
@@ -17,6 +17,7 @@ from stagebook.gate.metrics import METRICS, find_metric
 from stagebook.gate.requirements import Requirements
 from stagebook.gate.thresholds import Gate
 from stagebook.model.task import Task
+from stagebook.registry.verdict import print_verdict
 
 
 def make_gate(name, metric, threshold, at_most=True, **more):
@@ -48,6 +49,7 @@ REQUIREMENTS = Requirements(
     ],
     requirements={},
 )
+DOCS = Path(__file__).resolve().parents[2] / "stagebook" / "docs"
 BINARY, VALUES = Task("binary", "late", ["no", "yes"]), Task("regression", "minutes")
 GOOD = Evidence(
     task=BINARY,
@@ -163,6 +165,8 @@ def test_every_metric_of_the_file_is_tested_above():
         ValueError, match=r"'gain.chmpion' is not known; did you mean 'gain.champion'\? Known are gain.t"
     ):
         find_metric("gain.chmpion")
+    documented = re.findall(r"`([\w. ]+)`", (DOCS / "quality_gates.md").read_text(encoding="utf-8"))
+    assert {*METRICS} <= {*documented}
     own = make_gate("top", "metrics.candidate.precision_of_top_tenth", 0.4, at_most=False)
     mine = replace(REQUIREMENTS, gates=[*REQUIREMENTS.gates, own])
     assert reasons(GOOD, mine) == ["no metric, no promotion: metrics.candidate.precision_of_top_tenth is missing"]

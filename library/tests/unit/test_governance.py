@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
-from stagebook.card.judgement import thirteen
+from stagebook.card.facts import collect_facts
 from stagebook.card.missing import left_to_people
-from stagebook.card.model_card import _risk
+from stagebook.card.write import write_cards
 from stagebook.data.schema import read_schema
 from stagebook.gate.check import check_evidence
 from stagebook.gate.duties import find_empty_texts, find_open_duties
@@ -84,10 +84,15 @@ def test_duties_are_a_point_of_the_gate_only_if_the_file_has_them(governance):
     assert [point.passed for point in duties] == ([False] if governance == "full" else [])
 
 
-def test_cards_leave_out_what_the_file_has_not():
-    for governance in ("basic", "full"):
-        facts = {"requirements": read_requirements(FILES["flights", governance])}
-        assert bool(_risk(facts)) is bool(thirteen(facts)) is (governance == "full")
+@pytest.mark.parametrize("governance", ["basic", "full"])
+def test_cards_leave_out_what_the_file_has_not(tmp_path, governance):
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "requirements.yaml").write_bytes(FILES["flights", governance].read_bytes())
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "p"\n', encoding="utf-8")
+    write_cards(tmp_path, collect_facts(tmp_path), tmp_path / "card")
+    card = (tmp_path / "card" / "model_card.md").read_text(encoding="utf-8")
+    for section in ("## Risk (EU AI Act)", "## Requirements beyond accuracy"):
+        assert (section in card) is (governance == "full")
 
 
 def test_the_gate_of_duties_cannot_be_removed_while_there_are_duties(read):

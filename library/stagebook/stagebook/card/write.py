@@ -1,13 +1,13 @@
-"""Write model card and data sheet, as Markdown and as one HTML file each; say when they are stale."""
+"""Write model card and data sheet, as Markdown and as one HTML file each; tell when they are stale."""
 
 import json
 import os
 import re
 from pathlib import Path
 
-from .data_sheet import data_sheet
-from .model_card import model_card
+from ..gate.duties import find_open_duties
 from .page import to_html
+from .render import find_template, render, verdict
 
 __all__ = ["is_stale", "write_cards"]
 
@@ -21,7 +21,7 @@ def write_cards(root: Path, facts: dict, folder: Path) -> None:
     ----------
     root : Path
     facts : dict
-        As `collect_facts` returns them, with the verdict as `registration`; without it the card says that it is not judged.
+        As `collect_facts` returns them, with the verdict as `registration`; without it the card states that the model was not checked.
     folder : Path
         Below `root`: the Markdown links to the pictures from there, the HTML has them inside.
     """
@@ -29,13 +29,27 @@ def write_cards(root: Path, facts: dict, folder: Path) -> None:
     links = {path: Path(os.path.relpath(root / path, folder)).as_posix() for path in facts["pictures"]}
     pictures = {link: root / path for path, link in links.items()}
     stamp = _stamp(facts)
-    for name, text in (("model_card", model_card(facts, links)), ("data_sheet", data_sheet(facts))):
+    shown = {"registration": {}} | facts | {"links": links} | _derive(facts)
+    for name in ("model_card", "data_sheet"):
+        text = render(find_template(root, name), shown)
         (folder / f"{name}.md").write_text(f"{stamp}\n\n{text}", encoding="utf-8")
         (folder / f"{name}.html").write_text(to_html(text, stamp, pictures), encoding="utf-8")
 
 
+def _derive(facts: dict) -> dict:
+    """Return what the templates need beside the facts themselves."""
+    requirements, tables = facts["requirements"], facts["tables"].values()
+    points = (facts.get("registration") or {}).get("points") or []
+    return {
+        "by_gate": {point["gate"]: verdict(point) for point in points},
+        "duties": find_open_duties(requirements),
+        "reasons": {gate.name: gate.reason for gate in requirements.gates},
+        "personal": [(table, column) for table in tables for column in table.columns.values() if column.pii],
+    }
+
+
 def _stamp(facts: dict) -> str:
-    """Return the head: the md5 of all that the cards speak of."""
+    """Return the head: the md5 of all that the cards are made from."""
     made_from = {
         "model": facts["model"].get("md5", ""),
         "requirements": facts["requirements_md5"],
@@ -45,7 +59,7 @@ def _stamp(facts: dict) -> str:
 
 
 def is_stale(card_text: str, model_md5: str, requirements_md5: str) -> str | None:
-    """Say why a card is stale; None if it is not."""
+    """Return why a card is stale; None if it is not."""
     found = re.search(re.escape(OPEN) + "({.*})" + re.escape(CLOSE), card_text)
     if not found:
         return "the card has lost its head, which says what it was made from"

@@ -36,7 +36,7 @@ def _registry() -> Iterator[str]:
 @command(GROUP)
 def gate() -> int:
     """Print the gate's verdict on the candidate, point by point; exit code 1 if it is refused."""
-    from ..card.verdict import print_verdict
+    from ..registry.verdict import print_verdict
 
     return print_verdict(find_root())
 

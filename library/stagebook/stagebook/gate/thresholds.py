@@ -23,7 +23,7 @@ DUTIES = "risk.duties"  # needed with the section `risk`, impossible without it
 
 @dataclasses.dataclass(frozen=True)
 class Gate:
-    """One gate: `metric` is a path in the evidence, `kinds` are the tasks that the gate is for."""
+    """One gate: `metric` is a name of `gate.metrics`, `kinds` are the tasks that the gate is for."""
 
     name: str
     metric: str
@@ -47,8 +47,7 @@ class GateEntry(Section):
     RENAMED: ClassVar = {"figure": "metric"}
 
     metric: Annotated[TextLine, AfterValidator(_not_empty)] = Field(
-        description="a path in reports/metrics.json, inspection.json or backtest.json, or one of gain, saving, "
-        "segments_rise, timings, size_mb, risk and card"
+        description="A name of vendor/stagebook/docs/quality_gates.md, or metrics.candidate.<name>"
     )
     owner: Owner = Field(description="who may change the threshold")
     reason: Annotated[TextLine, AfterValidator(_not_empty)] = Field(description="why the threshold is where it is")

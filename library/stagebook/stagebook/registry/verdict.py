@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
+from ..card.facts import find_model, hash_file
+from ..card.write import is_stale
 from ..gate.requirements import FILE
-from .facts import find_model, hash_file
-from .write import is_stale
 
 __all__ = ["CARD", "print_verdict"]
 
