@@ -183,7 +183,7 @@ DOCUMENTS = {
         },
         {
             "risk": (
-                r"open duties of the category of risk: risk\.human_oversight is empty; say who watches the model and how "
+                r"open duties of the category of risk: risk\.human_oversight is empty; name who watches the model and how "
                 r"they overrule it \(EU AI Act, Article 14\)"
             ),
             "documentation": (
@@ -208,15 +208,16 @@ def test_a_good_model_is_refused_for_what_people_have_asked_or_not_written(proje
     check_refused(project, set(refusals), *refusals.values())
 
 
-def test_no_figure_no_promotion(project):
+def test_no_metric_no_promotion(project):
     name_model(project, "without-figures")
     rewrite(project, "reports/metrics.json", lambda metrics: metrics["candidate"].pop("ece"))
-    rewrite(project, "reports/inspection.json", lambda found: found.update(worst_segment_ratio=float("nan")))
+    rewrite(project, "reports/inspection.json", lambda found: found["segments"]["named"][0].update(ratio=float("nan")))
     run_steps(project, "70_register")
-    missing = "no figure, no promotion: "
+    missing = "no metric, no promotion: "
     check_refused(
         project,
-        {"worst_segment", "calibration"},
+        {"evidence", "worst_segment", "calibration"},
+        r"reports/metrics\.json does not match the model .*candidate\.ece is None, the model reaches 0\.\d+; segment .* is nan, .*",
         rf"{missing}inspection\.worst_segment_ratio is nan, no finite number",
         rf"{missing}metrics\.candidate\.ece is missing",
     )

@@ -141,7 +141,12 @@ def test_checker_of_links_finds_what_is_wrong(tmp_path):
 def test_notebook_page_has_narrative_functions_and_report_but_no_directives(site, two_commits):
     page = page_of(site, two_commits, "notebooks/40_features")
     said = words(page)
-    for text in ("Build features", "Delays pile up over", "minutes_since_midnight", "Return clock times such as 1259"):
+    for text in (
+        "Build features",
+        "Delays accumulate over",
+        "minutes_since_midnight",
+        "Return clock times such as 1259",
+    ):
         assert text in said
     assert "hhmm // 100 * 60" not in said, "the code of a function is in its module"
     assert "../reports/40_features.html" in page.links

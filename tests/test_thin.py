@@ -188,6 +188,8 @@ def test_state_of_this_machine_is_in_one_folder_that_git_does_not_see(project):
     ignored = project.run("git", "check-ignore", ".local/mlflow.db", ".local/mlruns/0", ".local/optuna.db").stdout
     assert len(ignored.splitlines()) == 3
     for file, text in text_files(project).items():
+        if file.endswith("/updating.md"):  # names the files of older releases
+            continue
         stray = re.findall(r"(?<![\w./])(?:mlflow\.db|mlruns|optuna\.db|features\.db)\b", text)
         assert not stray, f"{file} names {stray} outside .local/"
 

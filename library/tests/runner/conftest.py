@@ -21,7 +21,7 @@ class SampleProject:
         for name in ("data", "reports"):
             (folder / name).mkdir()
         self.environment = dict(os.environ) | {"PATH": os.pathsep.join([BIN, os.environ["PATH"]])}
-        self.environment.pop("MPLBACKEND")  # that of a step, not of these tests
+        self.environment.pop("MPLBACKEND", None)  # that of a step, not of these tests
         self.call("git", "init", "--quiet")
 
     def call(self, *words, **more):

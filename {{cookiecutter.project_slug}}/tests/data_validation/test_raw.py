@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from stagebook.data.schema import read_schema
 from stagebook.data.tables import read_table
-from stagebook.data.validate import check_table, judge_table
+from stagebook.data.validate import check_table, find_moves
 from stagebook.step.parameters import step_parameters
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,6 +26,6 @@ def test_report_says_how_the_table_has_moved(bring, name):
     frame = check_table(read_table(bring(f"data/raw/{name}.parquet")), SCHEMA[name], name)
     parameters = step_parameters(ROOT / "params.yaml", "validate")
     limits = {limit: value for limit, value in parameters.items() if limit.startswith("max_")}
-    found = judge_table(frame, SCHEMA[name], baseline[name], limits)
+    found = find_moves(frame, SCHEMA[name], baseline[name], limits)
     assert [finding for finding in report["findings"] if finding["table"] == name] == found
     assert report["value_skew"] == bool(report["findings"])
