@@ -155,7 +155,27 @@ def test_notebook_page_has_narrative_functions_and_report_but_no_directives(site
             assert "#|" not in words(shown), file
 
 
-def test_figures_of_both_commits_are_on_the_reports_page(site, two_commits):
+def test_first_page_answers_what_the_model_is_for_how_good_it_is_and_what_changed(site, two_commits):
+    page = page_of(site, two_commits, "index")
+    said = " ".join(words(page).split())
+    metrics = json.loads(two_commits.read("reports/metrics.json"))
+    low, high = metrics["intervals"]["candidate"]["roc_auc"]
+    cost = metrics["value"]["cost"]
+    assert "the connection desk can rebook passengers" in said
+    assert f"{metrics['candidate']['roc_auc']:.4f}" in said
+    assert f"{low:.4f} to {high:.4f}" in said
+    assert f"cost {cost['candidate']:g} USD per flight, without a model {cost['no model']:g}" in said
+    decision = json.loads(two_commits.read("reports/registration.json"))
+    assert ("Refused." if decision["refused"] else "Passed.") in said
+    changed = said[said.index("What changed") :]
+    assert all(
+        commit in changed
+        for commit in two_commits.run("git", "log", "-2", "--format=%h", "--", "dvc.lock").stdout.split()
+    )
+    assert len([target for target in page.loads if target.endswith(".png")]) == 2
+
+
+def test_metrics_of_both_commits_are_on_the_reports_page(site, two_commits):
     page = page_of(site, two_commits, "reports")
     said = words(page)
     commits = two_commits.run("git", "log", "-2", "--format=%h", "--", "dvc.lock").stdout.split()
@@ -231,4 +251,4 @@ def test_hostile_names_before_any_run(tmp_path, data):
     assert " ".join(HOSTILE["project_name"].split()) in words(start)
     assert " ".join(HOSTILE["description"].split()) in words(start)
     assert "No report is here yet" in words(reports)
-    assert "No commit has figures yet" in words(reports)
+    assert "No commit has metrics yet" in words(reports)

@@ -303,7 +303,11 @@ def test_a_template_of_the_project_wins_and_prints_text_as_text(project):
     )
     card = cards(project)["model_card.md"]
     assert card.endswith("# Ours: clinic\n0.7111\n") and "Data sheet" in cards(project)["data_sheet.md"]
-    write(project, "docs/templates/model_card.md.j2", "# Ours\n{{ ''.__class__.__mro__ }}{{ requirements.use.purpose }}, {{ [1, 'a_b'] }}")
+    write(
+        project,
+        "docs/templates/model_card.md.j2",
+        "# Ours\n{{ ''.__class__.__mro__ }}{{ requirements.use.purpose }}, {{ [1, 'a_b'] }}",
+    )
     content = make_requirements()
     content["use"]["purpose"] = "<script>|"
     write_requirements(project, content)

@@ -128,7 +128,7 @@ def test_sections_of_a_docstring_become_lists():
     assert "    a:int,\n" in shown
 
 
-# Figures over commits
+# Metrics over commits
 
 
 def test_table_has_the_newest_commit_first_and_gaps_for_figures_that_are_missing():

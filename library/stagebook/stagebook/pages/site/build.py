@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import nbformat
@@ -25,12 +24,12 @@ MANUAL = "vendor/stagebook/docs"  # the project's documents link to it; not ther
 
 
 def build_site(root: Path) -> str:
-    """Make the site anew from what is there now; return in a line what it shows.
+    """Make the site from what is there now; return in a line what it shows.
 
     Raises
     ------
     StepError
-        A notebook cannot be shown, or Sphinx has warned: a link that leads nowhere, say. The last good site stays.
+        A notebook cannot be shown, or Sphinx has warned: for example of a link that leads nowhere. The last good site stays.
     """
     work = root / "build" / "docs"
     shutil.rmtree(work, ignore_errors=True)
@@ -82,15 +81,14 @@ def _write_source(site: Site) -> str:
     manual = [page for page in pages if page.startswith(f"{MANUAL}/")]
     own = [page for page in pages if page not in (*data, *manual)]
     said = write_reports_page(site)
-    project = tomllib.loads((site.root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    write_start_page(site, _read_title(site.root), project.get("description", ""), own, data, manual)
+    write_start_page(site, _read_title(site.root), own, data, manual)
     return said
 
 
 def _write_notebook(site: Site, notebook: Path) -> None:
     """Write the page of a step, with a link to what it was when it was last executed."""
     page, report = f"notebooks/{notebook.name}", f"reports/{notebook.stem}.html"
-    executed = link_report(page, report, "The latest report") + ": this notebook executed, with tables and pictures."
+    executed = link_report(page, report, "The latest report") + ": this notebook executed, with tables and plots."
     process_notebook(notebook, site.source / page, executed if report in site.reports else "")
     shown = nbformat.read(site.source / page, as_version=4)
     for cell in shown.cells:

@@ -1,10 +1,14 @@
 """The pages that no notebook and no document has: the start and the reports."""
 
+import json
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
 import networkx as nx
 
+from ...card.facts import collect_facts
+from ...card.render import render
 from ...project.markdown import link, prose, table
 from ..catalog.diagram import STYLES
 from ..catalog.graph import Graph, read_graph
@@ -15,9 +19,10 @@ from .links import Site, link_report
 __all__ = ["write_reports_page", "write_start_page"]
 
 CARD = {"reports/card/model_card.html": "Model card", "reports/card/data_sheet.html": "Data sheet"}
+PLOTS = ["reports/evaluation/metrics.png", "reports/evaluation/roc.png", "reports/evaluation/calibration.png"]
 HEAD = ["step", "what it does", "executed"]
 ABOUT = (
-    f"The newest commits that changed `dvc.lock`, {MOST_COMMITS} at most: figures of the candidate on the hold-out, "
+    f"The newest commits that changed `dvc.lock`, {MOST_COMMITS} at most: metrics of the candidate on the hold-out, "
     "and the first of them for the baseline."
 )
 FETCH = "`dvc fetch --all-commits` brings what the remote has."
@@ -27,25 +32,45 @@ NOT_RUN = (
 )
 
 
-def write_start_page(
-    site: Site, title: str, description: str, documents: list[str], data: list[str], manual: list[str]
-) -> None:
-    """Write index.md: what the project is, and where things are; `manual` are the library's documents."""
-    graph = read_graph(site.root)
+def write_start_page(site: Site, title: str, documents: list[str], data: list[str], manual: list[str]) -> None:
+    """Write index.md: what the model is for and how good it is, and where things are.
+
+    Parameters
+    ----------
+    documents, data, manual : list of str
+        Pages of the project, of the data catalog, and of the library.
+    """
     first = [link("Reports of the latest run", "reports.md")]
     first += [link("Model card", "reports.md#model-card-and-data-sheet")] if _cards(site) else []
     first += [link("The data", data[0])] if data else []
-    lines = [f"# {prose(title)}", "", prose(description), "", *(f"- {one}" for one in first), ""]
-    lines += ["## The steps", "", "Each step of the pipeline is a notebook.", ""]
-    lines += table(HEAD, _step_rows(site, "index.md", graph))
+    lines = [_overview(site, title), "## More", "", *(f"- {one}" for one in first), ""]
     lines += _toctree("Reports", ["reports.md"])
     lines += _toctree("Notebooks", sorted(f"notebooks/{file.name}" for file in (site.source / "notebooks").glob("*")))
     lines += _toctree("Documents", documents) + _toctree("Data", data) + _toctree("The library", manual)
     (site.source / "index.md").write_text("\n".join([*lines, ""]), encoding="utf-8")
 
 
+def _overview(site: Site, title: str) -> str:
+    """Return the answers to what a stakeholder asks, as Markdown; copy the plots that they show."""
+    facts = collect_facts(site.root)
+    file = site.root / "reports" / "registration.json"
+    registration = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    shown = [site.root / plot for plot in PLOTS if (site.root / plot).is_file()][:2]
+    for plot in shown:
+        shutil.copyfile(plot, site.source / plot.name)
+    points, _ = read_history(site.root)
+    more = {
+        "title": title,
+        "registration": registration,
+        "shown": shown,
+        "changed": points[-2:][: len(points) // 2 * 2],
+    }
+    more["metric_name"] = next(iter(facts["metrics"].get("candidate") or {}), "")
+    return render(Path(__file__).with_name("overview.md.j2"), facts | more)
+
+
 def write_reports_page(site: Site) -> str:
-    """Write reports.md: the pipeline, its latest reports, the figures over commits; return a line on what is shown."""
+    """Write reports.md: the pipeline, its latest reports, the metrics over commits; return a line on what is shown."""
     graph = read_graph(site.root)
     drawing = draw_flowchart(parse_flowchart("\n".join(_steps_only(graph))), "The steps of the pipeline")
     (site.source / "pipeline.svg").write_text(drawing, encoding="utf-8")
@@ -56,7 +81,7 @@ def write_reports_page(site: Site) -> str:
     if cards := _cards(site):
         lines += ["", "## Model card and data sheet", "", *(f"- {card}" for card in cards)]
     history, said = _history(site)
-    lines += ["", "## Figures over commits", "", *history]
+    lines += ["", "## Metrics over commits", "", *history]
     lines += ["", "## The pipeline", "", ARROWS, "", "![The steps of the pipeline](pipeline.svg)", ""]
     (site.source / "reports.md").write_text("\n".join(lines), encoding="utf-8")
     return f"{executed} executed notebooks, {said}"
@@ -65,13 +90,13 @@ def write_reports_page(site: Site) -> str:
 def _history(site: Site) -> tuple[list[str], str]:
     """Return the lines of the table and the picture, and how many commits there are."""
     points, skipped = read_history(site.root)
-    left_out = f"Commits left out, because their figures are in no cache that can be reached: {skipped}. {FETCH}"
+    left_out = f"Commits left out, because their metrics are in no cache that can be reached: {skipped}. {FETCH}"
     lines = [left_out, ""] if skipped else []
     if not points:
-        return lines or ["No commit has figures yet: `make pipeline`, then commit `dvc.lock`."], "no figures of commits"
+        return lines or ["No commit has metrics yet: `make pipeline`, then commit `dvc.lock`."], "no metrics of commits"
     (site.source / "history.svg").write_text(draw_history(points), encoding="utf-8")
-    picture = "![The figure that decides, over commits](history.svg)"
-    said = f"figures of {len(points)} commit{'s' * (len(points) != 1)}"
+    picture = "![The deciding metric, over commits](history.svg)"
+    said = f"metrics of {len(points)} commit{'s' * (len(points) != 1)}"
     return [ABOUT, "", picture, "", *tabulate_history(points), "", *lines], said
 
 
