@@ -1,4 +1,4 @@
-"""Fill a Jinja template with facts; whatever a fact holds, it stays text in the Markdown."""
+"""Fill a Jinja template with facts. Each fact is printed as escaped text, never as Markdown or HTML."""
 
 from pathlib import Path
 
