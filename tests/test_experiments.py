@@ -31,7 +31,7 @@ class Reader:
 
     def type(self, command: str) -> str:
         """Type the next command, which must be this one; return what it printed."""
-        assert self.ahead.pop(0) == command
+        assert self.ahead.pop(0).partition("  #")[0].rstrip() == command
         return self.project.run("bash", "-c", command).stdout
 
 
