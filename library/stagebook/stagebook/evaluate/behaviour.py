@@ -34,7 +34,7 @@ def run_behaviour(
     predict : callable
         From such a table to predictions, as of `predict_model`.
     rows : int
-        A test looks at no more than so many of the rows that it asks for, spread evenly over the table.
+        Limits the rows that each test uses, taken evenly from those it selects.
 
     Returns
     -------
