@@ -87,7 +87,7 @@ class Evidence:
 
     def digest(self) -> str:
         """Return a hash of what a decision rests on. Timings are left out: they differ from run to run."""
-        content = {name: value for name, value in asdict(self).items() if name not in ("timings", "segment_rise")}
+        content = {name: value for name, value in asdict(self).items() if name != "timings"}
         return hashlib.md5(json.dumps(content, sort_keys=True, default=str).encode(), usedforsecurity=False).hexdigest()
 
 

@@ -32,15 +32,15 @@ __all__ = [
     "write_models",
 ]
 
-TRAIN = Path("data", "processed", "train.parquet")
+TRAIN = "data/processed/train.parquet"
 VALIDATION = "data/processed/validation.parquet"
 MOST_ROWS = 5_000  # to compare the two files of a package on; the gate compares them on all of the hold-out
 
 
 def check_training(train: pd.DataFrame, task: Task, baseline_features: list[str]) -> None:
     """Raise DataError if the training split has nothing to learn, or `baseline_features` names none of its features."""
-    features, label = split_columns(train, task, str(TRAIN))
-    check_label(label, task, str(TRAIN))
+    features, label = split_columns(train, task, TRAIN)
+    check_label(label, task, TRAIN)
     if unknown := set(baseline_features) - set(features):
         raise DataError(f"`train.baseline_features` in params.yaml: there is no feature {', '.join(sorted(unknown))}.")
 
@@ -99,7 +99,7 @@ def fit_models(
 
     The validation split only tells models that stop early when to stop.
     """
-    rows, stop = split_columns(train, task, str(TRAIN)), split_columns(validation, task, VALIDATION)
+    rows, stop = split_columns(train, task, TRAIN), split_columns(validation, task, VALIDATION)
     models, seconds = {"baseline": fit_baseline(rows, task, baseline_features)}, {}
     for name, chosen in settings.items():
         start = time.perf_counter()
@@ -113,7 +113,7 @@ def measure_losses(
 ) -> dict[str, dict[str, float]]:
     """Return the loss of each model on a sample of the training split and on the validation split."""
     splits = {
-        "train": split_columns(sample, task, str(TRAIN)),
+        "train": split_columns(sample, task, TRAIN),
         "validation": split_columns(validation, task, VALIDATION),
     }
     return {

@@ -25,7 +25,7 @@ from .keep import restore_champion
 from .register import register_once
 from .stages import sync
 
-__all__ = ["Candidate", "decide_on", "record_decision", "register_candidate"]
+__all__ = ["Candidate", "check_stage", "decide_on", "record_decision", "register_candidate"]
 
 STAGES = ("production", "staging")
 
@@ -53,6 +53,12 @@ class Candidate:
     def number(self) -> int:
         """Number of the version."""
         return int(self.version.version)
+
+
+def check_stage(promote_to: str) -> None:
+    """Raise DataError if `register.promote_to` of params.yaml is not a stage; call it before anything is registered."""
+    if promote_to not in STAGES:
+        raise DataError(f"params.yaml: `register.promote_to` is {promote_to!r}; it must be {' or '.join(STAGES)}.")
 
 
 def register_candidate(root: Path, name: str, task: Task, facts: dict, example: pd.DataFrame) -> Candidate:
@@ -110,8 +116,7 @@ def decide_on(
     dict
         What reports/registration.json holds; `points` with measured times.
     """
-    if promote_to not in STAGES:
-        raise DataError(f"params.yaml: `register.promote_to` is {promote_to!r}; it must be {' or '.join(STAGES)}.")
+    check_stage(promote_to)
     check = partial(_check_at, candidate, evidence, facts["requirements"], holdout, prediction)
     basis = f"{evidence.digest()}-{facts['requirements_md5']}"
     stage = "nothing" if os.environ.get("DVC_EXP_NAME") else promote_to

@@ -12,6 +12,7 @@ import nbformat
 
 from ...project.errors import StepError
 from ..compare.side import git
+from .history import read_history
 from .links import Site, adapt_markdown, link_report
 from .notebooks import process_notebook
 from .pages import write_reports_page, write_start_page
@@ -80,8 +81,9 @@ def _write_source(site: Site) -> str:
     data = [page for page in pages if page.startswith("docs/data/")]
     manual = [page for page in pages if page.startswith(f"{MANUAL}/")]
     own = [page for page in pages if page not in (*data, *manual)]
-    said = write_reports_page(site)
-    write_start_page(site, _read_title(site.root), own, data, manual)
+    points, skipped = read_history(site.root)
+    said = write_reports_page(site, points, skipped)
+    write_start_page(site, _read_title(site.root), points, own, data, manual)
     return said
 
 

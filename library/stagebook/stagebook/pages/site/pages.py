@@ -13,7 +13,7 @@ from ...project.markdown import link, prose, table
 from ..catalog.diagram import STYLES
 from ..catalog.graph import Graph, read_graph
 from .flowchart import draw_flowchart, parse_flowchart
-from .history import MOST_COMMITS, draw_history, read_history, tabulate_history
+from .history import MOST_COMMITS, Point, draw_history, tabulate_history
 from .links import Site, link_report
 
 __all__ = ["write_reports_page", "write_start_page"]
@@ -32,25 +32,29 @@ NOT_RUN = (
 )
 
 
-def write_start_page(site: Site, title: str, documents: list[str], data: list[str], manual: list[str]) -> None:
+def write_start_page(
+    site: Site, title: str, points: list[Point], documents: list[str], data: list[str], manual: list[str]
+) -> None:
     """Write index.md: what the model is for and how good it is, and where things are.
 
     Parameters
     ----------
+    points : list of Point
+        The commits that changed the metrics, oldest first, as `read_history` returns them.
     documents, data, manual : list of str
         Pages of the project, of the data catalog, and of the library.
     """
     first = [link("Reports of the latest run", "reports.md")]
     first += [link("Model card", "reports.md#model-card-and-data-sheet")] if _cards(site) else []
     first += [link("The data", data[0])] if data else []
-    lines = [_overview(site, title), "## More", "", *(f"- {one}" for one in first), ""]
+    lines = [_overview(site, title, points), "## More", "", *(f"- {one}" for one in first), ""]
     lines += _toctree("Reports", ["reports.md"])
     lines += _toctree("Notebooks", sorted(f"notebooks/{file.name}" for file in (site.source / "notebooks").glob("*")))
     lines += _toctree("Documents", documents) + _toctree("Data", data) + _toctree("The library", manual)
     (site.source / "index.md").write_text("\n".join([*lines, ""]), encoding="utf-8")
 
 
-def _overview(site: Site, title: str) -> str:
+def _overview(site: Site, title: str, points: list[Point]) -> str:
     """Return the answers to what a stakeholder asks, as Markdown; copy the plots that they show."""
     facts = collect_facts(site.root)
     file = site.root / "reports" / "registration.json"
@@ -58,18 +62,13 @@ def _overview(site: Site, title: str) -> str:
     shown = [site.root / plot for plot in PLOTS if (site.root / plot).is_file()][:2]
     for plot in shown:
         shutil.copyfile(plot, site.source / plot.name)
-    points, _ = read_history(site.root)
-    more = {
-        "title": title,
-        "registration": registration,
-        "shown": shown,
-        "changed": points[-2:][: len(points) // 2 * 2],
-    }
+    changed = points[-2:] if len(points) > 1 else []
+    more = {"title": title, "registration": registration, "shown": shown, "changed": changed}
     more["metric_name"] = next(iter(facts["metrics"].get("candidate") or {}), "")
     return render(Path(__file__).with_name("overview.md.j2"), facts | more)
 
 
-def write_reports_page(site: Site) -> str:
+def write_reports_page(site: Site, points: list[Point], skipped: int) -> str:
     """Write reports.md: the pipeline, its latest reports, the metrics over commits; return a line on what is shown."""
     graph = read_graph(site.root)
     drawing = draw_flowchart(parse_flowchart("\n".join(_steps_only(graph))), "The steps of the pipeline")
@@ -80,16 +79,15 @@ def write_reports_page(site: Site) -> str:
     lines += table(HEAD, rows) if executed else [NOT_RUN]
     if cards := _cards(site):
         lines += ["", "## Model card and data sheet", "", *(f"- {card}" for card in cards)]
-    history, said = _history(site)
+    history, said = _history(site, points, skipped)
     lines += ["", "## Metrics over commits", "", *history]
     lines += ["", "## The pipeline", "", ARROWS, "", "![The steps of the pipeline](pipeline.svg)", ""]
     (site.source / "reports.md").write_text("\n".join(lines), encoding="utf-8")
     return f"{executed} executed notebooks, {said}"
 
 
-def _history(site: Site) -> tuple[list[str], str]:
+def _history(site: Site, points: list[Point], skipped: int) -> tuple[list[str], str]:
     """Return the lines of the table and the picture, and how many commits there are."""
-    points, skipped = read_history(site.root)
     left_out = f"Commits left out, because their metrics are in no cache that can be reached: {skipped}. {FETCH}"
     lines = [left_out, ""] if skipped else []
     if not points:
