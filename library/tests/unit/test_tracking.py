@@ -1,0 +1,75 @@
+"""The embedded MLflow store comes whole or not at all; a server's experiment may be made by another clone."""
+
+import os
+import resource
+import signal
+
+import mlflow
+import pytest
+import sqlalchemy as sa
+from samples import write_project
+from stagebook.project.errors import StepError
+from stagebook.track.tracking import connect_mlflow
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project in which nothing has run."""
+    monkeypatch.chdir(write_project(tmp_path))
+    return tmp_path
+
+
+def in_child(work):
+    """Run `work` in a fork of this process; return its exit code, or minus the signal that ended it."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            code = work() or 0
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def die_at(words):
+    """Kill this process when SQL with these words is about to be executed."""
+
+    def look(connection, cursor, statement, *_):
+        if words in statement:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", look)
+
+
+@pytest.mark.parametrize("words", ["CREATE TABLE experiments", "INSERT INTO _alembic_tmp_experiments"])
+def test_killed_while_the_database_is_made_the_next_step_makes_it(project, words):
+    assert in_child(lambda: die_at(words) or connect_mlflow()) == -signal.SIGKILL
+    assert not (project / ".local" / "mlflow.db").exists()
+    assert connect_mlflow()
+    assert [file.name for file in (project / ".local").glob("*mlflow.db*")] == ["mlflow.db"]
+
+
+def test_a_full_disk_is_an_error_and_leaves_no_half_database(project):
+    def connect():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+        with pytest.raises(StepError, match=r"\.local/mlflow\.db cannot be made"):
+            connect_mlflow()
+
+    assert in_child(connect) == 0
+    assert not (project / ".local" / "mlflow.db").exists()
+    assert connect_mlflow()
+
+
+def test_a_database_that_mlflow_cannot_open_is_named_with_the_fix(project):
+    (project / ".local").mkdir()
+    (project / ".local" / "mlflow.db").write_text("not a database, but long enough to be taken for one" * 9)
+    with pytest.raises(StepError, match=r"\.local/mlflow\.db cannot be used: .*\nMove it away"):
+        connect_mlflow()
+
+
+def test_two_clones_make_the_experiment_of_one_server_at_once(project, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project}/server.db")
+    create = mlflow.create_experiment
+    monkeypatch.setattr(mlflow, "create_experiment", lambda *a, **k: (create(*a, **k), create(*a, **k)))
+    assert connect_mlflow() == mlflow.get_experiment_by_name("tiny").experiment_id
