@@ -16,6 +16,8 @@ from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
+from .environment import socket_folder
+
 __all__ = ["Execution", "died", "execute_notebook", "finish", "normalise"]
 
 
@@ -48,7 +50,7 @@ def execute_notebook(
     bar = {"desc": notebook.stem, "initial": 1, "leave": False, "bar_format": "{desc}: cell {n} of {total}, {elapsed}"}
     failure = None
     try:
-        with tempfile.TemporaryDirectory() as sockets:
+        with tempfile.TemporaryDirectory(dir=socket_folder()) as sockets:
             # A kernelspec of this name in the user's home would otherwise win over the one of this environment.
             os.environ.update(env, JUPYTER_PREFER_ENV_PATH="1", JUPYTER_RUNTIME_DIR=sockets)
             papermill.execute_notebook(

@@ -8,14 +8,13 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from ...project.errors import StagebookError
+from ...project.errors import StagebookError, StepError
 from ...project.root import project_home
 from ...project.settings import read_settings
-from ..environment import step_environment
+from ..environment import socket_folder, step_environment
 
 __all__ = ["WarmProcessError", "run_in_warm_process", "stop_warm_process"]
 
@@ -51,7 +50,7 @@ def run_in_warm_process(root: Path, notebook: Path, began: float) -> int:
     }
     try:
         connection = _ask(root, request)
-    except OSError as error:
+    except (OSError, StepError) as error:
         raise WarmProcessError(str(error)) from error
 
     def interrupt(*_) -> None:
@@ -131,7 +130,7 @@ def _start(root: Path, address: Path, fingerprint: str) -> None:
 
 def _address(root: Path) -> Path:
     """Return the path of the project's socket, in a folder that only this user can enter."""
-    folder = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()) / f"notebook-steps-{os.geteuid()}"
+    folder = socket_folder() / f"notebook-steps-{os.geteuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     status = folder.lstat()
     if status.st_uid != os.geteuid() or status.st_mode & 0o077:
