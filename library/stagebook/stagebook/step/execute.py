@@ -17,8 +17,11 @@ from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
 from .environment import socket_folder
+from .trim import trim_outputs, trim_text
 
 __all__ = ["Execution", "died", "execute_notebook", "finish", "normalise"]
+
+MESSAGE_LENGTH = 5_000  # characters of an exception's message on the terminal; the report has more
 
 
 @dataclass(frozen=True)
@@ -76,10 +79,10 @@ def execute_notebook(
 
 
 def finish(output: Path, root: Path, failure: str | None) -> Execution:
-    """Normalise what was executed."""
+    """Normalise what was executed, and bound its length."""
     executed = nbformat.read(output, as_version=4)
     seconds = sum(cell.metadata.get("papermill", {}).get("duration") or 0 for cell in executed.cells)
-    nbformat.write(normalise(executed, root), output)
+    nbformat.write(trim_outputs(normalise(executed, root)), output)
     return Execution(failure, seconds)
 
 
@@ -98,7 +101,7 @@ def _explain(notebook: Path, error: PapermillExecutionError) -> str:
     cell = f"cell {place} of {len(source)} ({source[place - 1].id})" if place else "the injected parameters"
     arrow = re.search(r"^-+> *\d+ (.*)$", strip_ansi("\n".join(error.traceback)), re.MULTILINE)
     line = arrow[1].strip() if arrow else error.source.strip().splitlines()[-1]
-    return f"{notebook.name}, {cell}: `{line}`\n{error.ename}: {error.evalue}"
+    return f"{notebook.name}, {cell}: `{line}`\n{error.ename}: {trim_text(error.evalue, MESSAGE_LENGTH)}"
 
 
 def normalise(notebook: NotebookNode, root: Path) -> NotebookNode:
