@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shutil
 import signal
 
 import mlflow
@@ -66,6 +67,34 @@ def test_a_database_that_mlflow_cannot_open_is_named_with_the_fix(project):
     (project / ".local" / "mlflow.db").write_text("not a database, but long enough to be taken for one" * 9)
     with pytest.raises(StepError, match=r"\.local/mlflow\.db cannot be used: .*\nMove it away"):
         connect_mlflow()
+
+
+def run_and_register():
+    """What a step and the registry leave: a run with a file, a version with its files there, one with them elsewhere."""
+    connect_mlflow()
+    with mlflow.start_run() as run:
+        mlflow.log_text("kept", "a.txt")
+    client = mlflow.MlflowClient()
+    client.create_registered_model("m")
+    for source in (f"{run.info.artifact_uri}/a.txt", "s3://elsewhere/.local/mlruns"):
+        client.create_model_version("m", source, run.info.run_id)
+
+
+@pytest.mark.parametrize("how", [shutil.move, shutil.copytree])
+def test_runs_and_models_of_a_moved_project_are_in_its_new_place(project, tmp_path_factory, monkeypatch, how):
+    assert in_child(run_and_register) == 0
+    new = tmp_path_factory.mktemp("other") / "it's 100 % new_"
+    how(project, new)
+    monkeypatch.chdir(new)
+    experiment, client = connect_mlflow(), mlflow.MlflowClient()
+    place = (new / ".local" / "mlruns").as_uri()
+    [run] = client.search_runs([experiment])
+    assert run.info.artifact_uri == f"{place}/{run.info.run_id}/artifacts"
+    assert mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/a.txt") == "kept"
+    sources = [client.get_model_version("m", version).source for version in ("1", "2")]
+    assert sources == [f"{run.info.artifact_uri}/a.txt", "s3://elsewhere/.local/mlruns"]
+    with mlflow.start_run():
+        assert mlflow.get_artifact_uri().startswith(f"{place}/")
 
 
 def test_two_clones_make_the_experiment_of_one_server_at_once(project, monkeypatch):

@@ -3,11 +3,12 @@
 import logging
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import mlflow
@@ -19,9 +20,16 @@ from ..project.errors import StepError
 from ..project.files import replace_file
 from ..project.root import find_root, local_folder, project_home, project_name
 
-__all__ = ["connect_mlflow", "find_server", "serve_ui", "store_lock"]
+__all__ = ["LOCATIONS", "connect_mlflow", "find_server", "serve_ui", "store_lock"]
 
 SERVER = Path("environments", "tracking.toml")
+# Where MLflow keeps the places of files in its database.
+LOCATIONS = {
+    "experiments": ["artifact_location"],
+    "runs": ["artifact_uri"],
+    "logged_models": ["artifact_location"],
+    "model_versions": ["source", "storage_location"],
+}
 
 
 def connect_mlflow() -> str:
@@ -41,8 +49,10 @@ def connect_mlflow() -> str:
         artifacts = (local_folder(root) / "mlruns").as_uri()
     name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or project_name(root)
     with store_lock(root), _explained(root, server):
-        if mlflow.get_experiment_by_name(name) is None:
+        if (found := mlflow.get_experiment_by_name(name)) is None:
             _make_experiment(name, artifacts)
+        elif artifacts and found.artifact_location.endswith("/.local/mlruns"):
+            _move_locations(local_folder(root) / "mlflow.db", found.artifact_location, artifacts)
         return mlflow.set_experiment(name).experiment_id
 
 
@@ -81,6 +91,19 @@ def _make_database(database: Path) -> None:
             left.unlink()
         store = SqlAlchemyStore(f"sqlite:///{partial.as_posix()}", (database.parent / "mlruns").as_uri())
         store.engine.dispose()
+
+
+def _move_locations(database: Path, old: str, new: str) -> None:
+    """Let runs and models have their files below `new`: MLflow keeps whole paths, and the project was moved or copied."""
+    if old == new:
+        return
+    with closing(sqlite3.connect(database, timeout=30)) as connection, connection:
+        for table, columns in LOCATIONS.items():
+            for column in columns:
+                connection.execute(
+                    f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column} || '/', 1, ?) = ?",
+                    (new, len(old) + 1, len(old) + 1, f"{old}/"),
+                )
 
 
 @contextmanager
