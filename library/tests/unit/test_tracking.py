@@ -4,12 +4,15 @@ import os
 import resource
 import shutil
 import signal
+import time
 
 import mlflow
 import pytest
 import sqlalchemy as sa
 from samples import write_project
 from stagebook.project.errors import StepError
+from stagebook.track.processes import Caller
+from stagebook.track.runs import log_cost
 from stagebook.track.tracking import connect_mlflow
 
 
@@ -102,3 +105,14 @@ def test_two_clones_make_the_experiment_of_one_server_at_once(project, monkeypat
     create = mlflow.create_experiment
     monkeypatch.setattr(mlflow, "create_experiment", lambda *a, **k: (create(*a, **k), create(*a, **k)))
     assert connect_mlflow() == mlflow.get_experiment_by_name("tiny").experiment_id
+
+
+def test_a_clock_that_is_set_back_gives_no_negative_seconds(project, monkeypatch):
+    connect_mlflow()
+    with mlflow.start_run() as run, monkeypatch.context() as patch:
+        caller = Caller(os.getpid(), time.monotonic() - 5)
+        patch.setattr(time, "time", lambda: 1000.0)
+        assert log_cost(run.info.run_id, 1.0, caller).startswith("5.")
+    metrics = mlflow.get_run(run.info.run_id).data.metrics
+    assert 5 <= metrics["system/wall_seconds"] < 60
+    assert metrics["system/overhead_seconds"] == pytest.approx(metrics["system/wall_seconds"] - 1)

@@ -1,9 +1,11 @@
 """Run one notebook with papermill and make what comes out independent of when and where it ran."""
 
+import math
 import os
 import re
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -51,7 +53,7 @@ def execute_notebook(
     """
     output.parent.mkdir(parents=True, exist_ok=True)
     bar = {"desc": notebook.stem, "initial": 1, "leave": False, "bar_format": "{desc}: cell {n} of {total}, {elapsed}"}
-    failure = None
+    failure, began = None, time.monotonic()
     try:
         with tempfile.TemporaryDirectory(dir=socket_folder()) as sockets:
             # A kernelspec of this name in the user's home would otherwise win over the one of this environment.
@@ -75,13 +77,18 @@ def execute_notebook(
         failure = f"{notebook.name}: {error}"
     except DeadKernelError as error:
         failure = died(notebook, output, f"{error} (killed? out of memory?)")
-    return finish(output, root, failure)
+    return finish(output, root, failure, time.monotonic() - began)
 
 
-def finish(output: Path, root: Path, failure: str | None) -> Execution:
-    """Normalise what was executed, and bound its length."""
+def finish(output: Path, root: Path, failure: str | None, longest: float = math.inf) -> Execution:
+    """Normalise what was executed, and bound its length.
+
+    Papermill measures each cell by the clock of the machine, which may be set meanwhile: not below 0 s, and not above
+    `longest` together.
+    """
     executed = nbformat.read(output, as_version=4)
-    seconds = sum(cell.metadata.get("papermill", {}).get("duration") or 0 for cell in executed.cells)
+    durations = (cell.metadata.get("papermill", {}).get("duration") or 0 for cell in executed.cells)
+    seconds = min(sum(max(each, 0) for each in durations), longest)
     nbformat.write(trim_outputs(normalise(executed, root)), output)
     return Execution(failure, seconds)
 

@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -20,10 +21,16 @@ __all__ = ["WarmProcessError", "run_in_warm_process", "stop_warm_process"]
 
 # What interpreter and libraries read when they start: with other values it takes another warm process.
 READ_AT_START = ("PYTHON", "OMP_", "OPENBLAS_", "MKL_", "KMP_", "MPL", "LD_", "MALLOC_", "LANG", "LC_", "MLFLOW_LOG")
+# What the system lets a step use, which a fork has from the warm process: with other limits it takes another one, too.
+LIMITS = (resource.RLIMIT_AS, resource.RLIMIT_CPU, resource.RLIMIT_DATA, resource.RLIMIT_FSIZE)
 
 
 class WarmProcessError(StagebookError):
     """There is no warm process to be had; nothing was run."""
+
+
+class OrphanError(StepError):
+    """Who asked for the step is gone."""
 
 
 def run_in_warm_process(root: Path, notebook: Path, began: float) -> int:
@@ -50,6 +57,8 @@ def run_in_warm_process(root: Path, notebook: Path, began: float) -> int:
     }
     try:
         connection = _ask(root, request)
+    except OrphanError:
+        raise
     except (OSError, StepError) as error:
         raise WarmProcessError(str(error)) from error
 
@@ -72,7 +81,9 @@ def stop_warm_process(root: Path) -> None:
 
 def _ask(root: Path, request: dict) -> socket.socket:
     """Return a connection on which the request was accepted."""
-    for _ in range(3):  # one that has just ended, or is out of date, makes room for the next
+    for attempt in range(3):  # one that has just ended, or is out of date, makes room for the next
+        if attempt and _has_lost_dvc():  # after a kill of all others the step must not start once more
+            raise OrphanError("DVC was killed; the step did not run.")
         connection = _connect(root, request["fingerprint"])
         try:
             socket.send_fds(connection, [b"\n"], [0, 1, 2])
@@ -82,6 +93,12 @@ def _ask(root: Path, request: dict) -> socket.socket:
         except ConnectionError:
             continue
     raise WarmProcessError(f"it does not answer; see {_address(root).with_suffix('.log')}")
+
+
+def _has_lost_dvc() -> bool:
+    from ...track.processes import has_lost_dvc  # takes a while to import
+
+    return has_lost_dvc(os.getpid())
 
 
 def _connect(root: Path, fingerprint: str) -> socket.socket:
@@ -146,6 +163,8 @@ def _fingerprint(root: Path) -> str:
         sys.version,
         sys.executable,
         str(Path("/proc/self/ns/mnt").readlink()),  # what is mounted where
+        [resource.getrlimit(each) for each in LIMITS],
+        sorted(os.sched_getaffinity(0)),
         read_settings(root)["warm_process"],
         [(place, Path(place).stat().st_mtime_ns) for place in places],
         sorted(item for item in (os.environ | step_environment()).items() if item[0].startswith(READ_AT_START)),
