@@ -4,7 +4,10 @@ import os
 import resource
 import shutil
 import signal
+import sqlite3
 import time
+from contextlib import closing
+from pathlib import Path
 
 import mlflow
 import pytest
@@ -81,6 +84,41 @@ def run_and_register():
     client.create_registered_model("m")
     for source in (f"{run.info.artifact_uri}/a.txt", "s3://elsewhere/.local/mlruns"):
         client.create_model_version("m", source, run.info.run_id)
+
+
+def test_a_database_that_another_program_has_locked_is_not_to_be_moved(project):
+    assert in_child(run_and_register) == 0
+    with closing(sqlite3.connect(project / ".local" / "mlflow.db")) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(
+            StepError, match=r"mlflow\.db cannot be used: .*database is locked\nAnother program"
+        ) as caught:
+            connect_mlflow()
+    assert "Move it away" not in str(caught.value)
+
+
+@pytest.mark.parametrize("place", ["", ".local"])
+def test_a_folder_that_cannot_be_written_is_named_at_once(project, monkeypatch, place):
+    (project / ".local").mkdir()
+    (project / ".dvc" / "tmp").mkdir(parents=True, exist_ok=True)
+    if not place:
+        (project / ".local").rmdir()
+    refused = {project / place / name for name in (".local", ".partial-mlflow.db")}
+
+    def refuse(original):
+        def call(path, *words, **more):
+            if path in refused:
+                raise PermissionError(13, "Permission denied", str(path))
+            return original(path, *words, **more)
+
+        return call
+
+    for name in ("mkdir", "touch"):
+        monkeypatch.setattr(Path, name, refuse(getattr(Path, name)))
+    began = time.monotonic()
+    with pytest.raises(StepError, match=r"\.local.* cannot be made: .*Permission denied"):
+        connect_mlflow()
+    assert time.monotonic() - began < 20
 
 
 @pytest.mark.parametrize("how", [shutil.move, shutil.copytree])

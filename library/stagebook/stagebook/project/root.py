@@ -63,5 +63,10 @@ def project_name(root: Path) -> str:
 def local_folder(root: Path) -> Path:
     """Return the folder for state of this machine (`.local/`), which git ignores; made if it is not there."""
     folder = project_home(root) / ".local"
-    folder.mkdir(exist_ok=True)
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise StepError(
+            f"{folder} cannot be made: {error.strerror}. A step needs to write to the project's folder."
+        ) from error
     return folder

@@ -23,6 +23,18 @@ from ..project.root import find_root, local_folder, project_home, project_name
 __all__ = ["LOCATIONS", "connect_mlflow", "find_server", "serve_ui", "store_lock"]
 
 SERVER = Path("environments", "tracking.toml")
+# What to do about an error of the embedded store, by words of the error.
+_AGAIN = (
+    "Move it away, and the next step makes another, without the runs and registered models of this one; or bring it back "
+    "from a backup."
+)
+FIXES = {
+    "database is locked": "Another program writes to it: end that (a notebook, `make ui`, a copy or backup) and repeat.",
+    "readonly database": "Give yourself the right to write to it and to its folder.",
+    "_alembic_tmp_": _AGAIN,  # its making was cut off
+    "not a database": _AGAIN,
+    "malformed": _AGAIN,
+}
 # Where MLflow keeps the places of files in its database.
 LOCATIONS = {
     "experiments": ["artifact_location"],
@@ -89,6 +101,7 @@ def _make_database(database: Path) -> None:
     with replace_file(database) as partial:
         for left in partial.parent.glob(f"{partial.name}*"):  # by a process that was killed
             left.unlink()
+        partial.touch()  # MLflow tries for two minutes where it may not write
         store = SqlAlchemyStore(f"sqlite:///{partial.as_posix()}", (database.parent / "mlruns").as_uri())
         store.engine.dispose()
 
@@ -112,13 +125,11 @@ def _explained(root: Path, server: str | None) -> Iterator[None]:
     try:
         yield
     except (MlflowException, SQLAlchemyError) as error:
-        if server or "mlflow db upgrade" in str(error):  # made by an older MLflow: the message has the fix
+        fix = next((fix for words, fix in FIXES.items() if words in str(error)), None)
+        if server or not fix:
             raise
         database = (local_folder(root) / "mlflow.db").relative_to(project_home(root))
-        raise StepError(
-            f"{database} cannot be used: {_reason(error)}\nMove it away, and the next step makes another, without the "
-            "runs and registered models of this one; or bring it back from a backup."
-        ) from error
+        raise StepError(f"{database} cannot be used: {_reason(error)}\n{fix}") from error
 
 
 def _reason(error: Exception) -> str:
