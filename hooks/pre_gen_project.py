@@ -28,7 +28,7 @@ SECRET_NAME = re.compile(
 )
 TOKEN = re.compile(
     r"(?:(?<![\w+/-])|(?<=//))(?:"
-    r"gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,}|glpat-[\w-]{20,}|hf_[A-Za-z]{30,}|"
+    r"gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,}|glpat-[\w-]{20,}|hf_[A-Za-z0-9]{30,}|"
     r"sk-(?:ant|proj|svcacct)-[\w-]{20,}|AIza[\w-]{35}|xox[abeprs]-[\w-]{10,}|(?:AKIA|ASIA)[A-Z0-9]{16}|"
     r"dapi[0-9a-f]{32}|pypi-[\w-]{50,}|npm_[A-Za-z0-9]{36}|dop_v1_[0-9a-f]{64}|ya29\.[\w-]{20,}"
     r")"
