@@ -48,6 +48,11 @@ REFUSED = [
     ({"author_name": "a\x1bb"}, "control character '\\x1b'"),
     ({"author_email": "nobody"}, "such as team@example.com"),
     ({"author_email": 'a"b@example.com'}, "such as team@example.com"),
+    (
+        {"data": "own", "target": "y", "data_path": "https://h/t.csv?sv=1&" + "sig=abc"},
+        "data_path: has a secret (`sig=`)",
+    ),
+    ({"data": "own", "target": "y", "data_path": "https://me:" + "tiger7@h/t.csv"}, "data_path: has a password in it"),
 ]
 
 

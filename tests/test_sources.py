@@ -7,6 +7,7 @@ import re
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from urllib.parse import quote
 
 import boto3
 import pytest
@@ -118,6 +119,8 @@ class Handler(SimpleHTTPRequestHandler):
         login = base64.b64encode(f"me:{PASSWORD}".encode("latin-1")).decode()
         if self.path.startswith("/private/") and self.headers.get("Authorization") != f"Basic {login}":
             self.send_error(401)
+        elif self.path.startswith("/signed") and not self.path.endswith(f"?sig={quote(PASSWORD)}"):
+            self.send_error(403)
         elif self.path == "/moved":
             self.send_response(302)
             self.send_header("Location", "/t.csv")
@@ -141,6 +144,7 @@ def web(tmp_path_factory):
     (folder / "private").mkdir()
     for name, content in {
         "t.csv": CSV.encode("cp1252"), "t.csv.gz": gzip.compress(CSV.encode()), "private/t.csv": CSV.encode(),
+        "signed.csv": CSV.encode(),
         "download": CSV.encode("utf-16"), "page": b"<!doctype html><html></html>",
     }.items():  # fmt: skip
         (folder / name).write_bytes(content)
@@ -151,11 +155,11 @@ def web(tmp_path_factory):
     server.server_close()
 
 
-@pytest.mark.parametrize("path", ["t.csv", "t.csv.gz", "download?token=abc", "moved"])
+@pytest.mark.parametrize("path", ["t.csv", "t.csv.gz", "download?id=abc", "moved"])
 def test_web_address(project, web, path):
     found = read(project, f"http://{web}/{path}")
     assert found["rows"] == ROWS
-    assert found["facts"]["origin"] == f"http://{web}/{path.replace('abc', '***')}"
+    assert found["facts"]["origin"] == f"http://{web}/{path}"
     assert len(found["facts"]["sha256"]) == 64
 
 
@@ -163,6 +167,14 @@ def test_web_address_with_a_login(project, web):
     assert read(project, f"http://me@{web}/private/t.csv", {"HTTP_PASSWORD": PASSWORD})["rows"] == ROWS
     assert "401" in refused(project, f"http://me@{web}/private/t.csv", {"HTTP_PASSWORD": "x"})
     assert "HTTP_PASSWORD" in refused(project, f"http://me:x@{web}/private/t.csv")
+
+
+def test_signed_web_address_has_its_signature_from_the_environment(project, web):
+    found = read(project, f"http://{web}/signed.csv", {"HTTP_QUERY": f"sig={quote(PASSWORD)}"})
+    assert found["rows"] == ROWS
+    assert found["facts"]["origin"] == f"http://{web}/signed.csv"
+    assert "HTTP_QUERY" in refused(project, f"http://{web}/signed.csv")
+    assert "HTTP_QUERY" in refused(project, f"http://{web}/signed.csv?sig={quote(PASSWORD)}")
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def clone(origin, github, tmp_path):
 
 KNOWN = {
     "matrix.python": "3.11",
-    "vars.MLFLOW_TRACKING_URI": "",
+    "secrets.MLFLOW_TRACKING_URI": "",
     "github.token": TOKEN,
     "github.event.repository.default_branch": "main",
     "github.base_ref": "main",

@@ -1,5 +1,6 @@
 """Model card and data sheet: from the run, complete or refused, never stale unnoticed, and safe to open."""
 
+import hashlib
 import json
 import re
 
@@ -347,11 +348,32 @@ def test_every_kind_of_task_has_a_card(project, kind):
     assert "54,321.5" in card and "error costs 1" in card and "0.6100" in card
 
 
+def lock_report(project, report):
+    """Write the verdict, and its hash to dvc.lock as the pipeline does."""
+    text = json.dumps(report)
+    write(project, "reports/registration.json", text)
+    out = {"path": "reports/registration.json", "md5": hashlib.md5(text.encode()).hexdigest()}
+    write(project, "dvc.lock", json.dumps({"stages": {"register": {"outs": [out]}}}))
+
+
 def test_the_command_passes_a_fresh_card_and_refuses_a_stale_one(project, capsys):
     passed = VERDICT | {"refused": [], "points": POINTS[:1]}
-    write(project, "reports/registration.json", json.dumps(passed))
+    lock_report(project, passed)
     assert print_verdict(project) == 1 and "card or model is missing" in capsys.readouterr().out
     cards(project, passed)
     assert print_verdict(project) == 0 and "m version 3: passed the gate" in capsys.readouterr().out
     write(project, "models/candidate/model.onnx", "another model")
     assert print_verdict(project) == 1 and "the card speaks of the model" in capsys.readouterr().out
+
+
+def test_the_command_refuses_a_report_that_was_edited(project, capsys):
+    refused = VERDICT | {"refused": ["worse"], "points": [POINTS[0] | {"passed": False, "message": "worse"}]}
+    passed = VERDICT | {"refused": [], "points": POINTS[:1]}
+    cards(project, passed)
+    lock_report(project, refused)
+    assert print_verdict(project) == 1 and "is not what the pipeline wrote" not in capsys.readouterr().out
+    write(project, "reports/registration.json", json.dumps(passed))
+    assert print_verdict(project) == 1
+    assert "REFUSED  reports/registration.json is not what the pipeline wrote" in capsys.readouterr().out
+    (project / "dvc.lock").unlink()
+    assert print_verdict(project) == 1 and "is not what the pipeline wrote" in capsys.readouterr().out

@@ -223,9 +223,65 @@ def test_aliases_moved_by_hand_move_back(store):
 
 
 def test_a_champion_from_before_the_log_is_its_first_entry(store):
+    check(3)
     mlflow.MlflowClient().set_registered_model_alias("m", "champion", "3")
-    assert [(entry.version, entry.why) for entry in sync("m")] == [(3, "was champion before this log began")]
+    why = "had the alias champion when this log began; the gate had passed it"
+    assert [(entry.version, entry.why) for entry in sync("m")] == [(3, why)]
     assert sync("m") == history("m")
+
+
+@pytest.mark.parametrize(
+    "decision", [None, {"refused": ["worse"]}, {"points": []}, {"points": [{"passed": False, "message": "slow"}]}]
+)
+def test_an_alias_set_by_hand_makes_no_champion_of_a_version_that_did_not_pass(store, capsys, decision):
+    if decision is not None:
+        check(3, **decision)
+    mlflow.MlflowClient().set_registered_model_alias("m", "champion", "3")
+    assert sync("m") == []
+    assert "champion" not in find_aliases("m") and stages_in_mlflow()[3] != "production"
+    assert "m: version 3 had the alias champion, but nobody promoted it" in capsys.readouterr().err
+    check(1)
+    assert promote("m", 1, "it passed")[-1].version == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "tags"),
+    [
+        (1, {"who": "nobody"}),
+        (2, {"why": "because"}),
+        (2, {"when": "2020-01-01T00:00:00Z"}),
+        (2, {"version": "4"}),
+        (3, {"metrics": '{"roc_auc": 0.99}'}),
+        (3, {"after": "1"}),
+        (3, {"after": "9"}),
+        (3, {"kind": "rollback"}),
+        (2, {"digest": "0" * 64}),
+    ],
+)
+def test_an_edited_entry_of_the_history_is_noticed(store, number, tags):
+    promote_in_turn(1, 2, 3)
+    assert len({entry.digest for entry in history("m")}) == 3
+    for key, value in tags.items():
+        mlflow.MlflowClient().set_model_version_tag("m-promotions", str(number), key, value)
+    for command in (history, sync, list_models):
+        with pytest.raises(RegistryError, match=rf"entry {number} was edited after it was written\. Restore MLflow's"):
+            command("m")
+
+
+def test_an_entry_that_lost_its_hash_is_noticed_and_entries_from_before_there_were_hashes_are_not(store):
+    client = mlflow.MlflowClient()
+    promote_in_turn(1, 2)
+    client.delete_model_version_tag("m-promotions", "1", "digest")
+    assert [entry.version for entry in history("m")] == [1, 2]
+    client.set_model_version_tag("m-promotions", "1", "why", "edited")
+    with pytest.raises(RegistryError, match="entry 2 was edited"):
+        history("m")
+    client.set_model_version_tag("m-promotions", "1", "why", "better than None")
+    check(3, champion=2)
+    promote("m", 3, "next")
+    client.delete_model_version_tag("m-promotions", "3", "digest")
+    with pytest.raises(RegistryError, match="entry 3 was edited"):
+        history("m")
 
 
 def test_deleted_champion_and_deleted_entry_are_said(store):
@@ -266,6 +322,8 @@ def test_stages(store):
         ({"refused": ["roc_auc is worse"]}, "the gate refused version 2:\n- roc_auc is worse"),
         ({"refused": ["roc_auc is worse"], "points": []}, "- roc_auc is worse"),
         ({"points": [{"passed": False, "message": "too slow"}]}, "- too slow"),
+        ({"points": []}, "- the decision has no points: nothing was checked"),
+        ({"points": [{"passed": "no", "message": "too slow"}]}, "- too slow"),
         ({"champion": None}, "version 2 was checked when there was no champion; version 1 is champion now"),
         ({"champion": 3}, "version 2 was checked against version 3; version 1 is champion now"),
     ],

@@ -56,11 +56,77 @@ def card(prefix):
         ("phone numbers", ["+1 202 555 0143", "+48 22 555 01 43", "+442079460958"]),
         ("IBANs", ["DE89 3704 0044 0532 0130 00", "GB82WEST12345698765432", "pl61109010140000071219812874"]),
         ("credit card numbers", ["4111 1111 1111 1111", "378282246310005", "5555-5555-5555-4444"]),
+        ("phone numbers", ["202-555-0143", "(212) 555-0187", "1-202-555-0143 x12"]),
+        ("phone numbers", ["030/1234567", "0171 2345678", "020 7946 0958", "01 23 45 67 89"]),
+        ("US social security numbers", ["536-90-4399", "219-09-9998"]),
+        ("names of persons", ["Mr. B. Example", "Frau Dr. Schmidt", "Braund, Mr. Owen Harris"]),
         ("credit card numbers", [card(400_000_000_000_000 + 7 * i) for i in range(30)]),
     ],
 )
 def test_values_tell_whatever_the_column_is_called(what, values):
     assert what in find_pii(pd.DataFrame({"x": values}))["x"]
+
+
+@pytest.mark.parametrize("name", ["name", "Kontakt", "customer", "Kunde", "Name"])
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["Ada Lovelace 0", "Alan Turing 1"],
+        ["Lovelace, Ada", "Turing, Alan M."],
+        ["ADA LOVELACE", "Ludwig van Beethoven", "Élodie d'Été", "Anna-Lena Groß"],
+    ],
+)
+def test_column_that_may_hold_persons_is_decided_by_its_values(name, values):
+    assert "names of persons" in find_pii(pd.DataFrame({name: values}))[name]
+    assert find_pii(pd.DataFrame({"model": values})) == {}
+
+
+@pytest.mark.parametrize("name", ["name", "Kontakt", "customer", "owner"])
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["chevrolet chevelle malibu", "ford torino"],
+        ["A12", "B7"],
+        ["Homo sapiens", "Iris setosa"],
+        ["yes", "no"],
+        ["Berlin", "Paris"],
+        ["2024-01-31", "2024-02-29"],
+    ],
+)
+def test_column_that_may_hold_persons_and_does_not_is_not_found(name, values):
+    assert find_pii(pd.DataFrame({name: values})) == {}
+
+
+PESEL = ["44051401359", "02070803628", "90090515836", "92071314764", "81100216357"]
+
+
+@pytest.mark.parametrize(
+    ("what", "values"),
+    [
+        ("Poland", PESEL),
+        ("Spain", ["54362315K", "12345678Z", "00000000T", "11111111H", "99999999R"]),
+        (
+            "Italy",
+            ["RCCMNL83S18D969H", "MRTMTT25D09F205Z", "MRTMTT25D09F205Z", "RSSMRA85T10A562S", "BNCGNN60D55L219R", "A"],
+        ),
+    ],
+)
+def test_personal_numbers_of_states_are_found_by_their_check_digits(what, values):
+    assert what in find_pii(pd.DataFrame({"x": values})).get("x", ""), values
+
+
+def test_codes_without_such_check_digits_are_not_found():
+    draw = random.Random(0)
+    for length in range(6, 17):
+        codes = [f"{draw.randrange(10**length):0{length}}" for _ in range(300)]
+        assert find_pii(pd.DataFrame({"x": codes, "y": [f"{code[:3]}-{code[3:]}" for code in codes]})) == {}
+    stamps = pd.Series(range(1_700_000_000, 1_700_000_000 + 86_400 * 300, 86_400))
+    assert (
+        find_pii(
+            pd.DataFrame({"x": stamps, "y": stamps.astype(str), "z": pd.to_datetime(stamps, unit="s").astype(str)})
+        )
+        == {}
+    )
 
 
 def test_categories_are_looked_at_too():

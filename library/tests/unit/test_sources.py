@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 from samples import write_project
 from stagebook.data.origin import describe_file, log_arrival
 from stagebook.data.reading.columns import tidy_columns, tidy_names
-from stagebook.data.reading.locations import hide_secrets
 from stagebook.data.reading.sources import load_source, read_source
 from stagebook.data.tables import read_table, write_table
+from stagebook.project.addresses import mask_addresses
 from stagebook.project.errors import DataError
 
 SAMPLE = 1 << 20  # bytes of a text file that are looked at
@@ -312,8 +312,8 @@ def test_password_in_an_address_is_refused_and_not_shown(path):
 
 def test_secrets_are_hidden_in_origins():
     address = "https://h/t.csv?id=7&sig=abc&access_token=xyz#part"
-    assert hide_secrets("http://host:8000/a@b.csv") == "http://host:8000/a@b.csv"
-    assert hide_secrets(address) == "https://h/t.csv?id=7&sig=***&access_token=***#part"
+    assert mask_addresses("http://host:8000/a@b.csv") == "http://host:8000/a@b.csv"
+    assert mask_addresses(address) == "https://h/t.csv?id=7&sig=***&access_token=***#part"
 
 
 def test_wrong_settings_are_named(write):

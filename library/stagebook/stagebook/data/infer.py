@@ -124,7 +124,7 @@ def infer_table(raw: pd.DataFrame, target: str, time_column: str = "") -> Table:
     pii = find_pii(frame.drop(columns=[target, time_column], errors="ignore"))
     for name, column in columns.items():
         role, why = roles.get(name, ("feature", ""))
-        why = why or (f"personal: {pii[name]}" if name in pii else "")
+        why = f"personal: {pii[name]}" if name in pii else why  # the reason of the role may show a value
         columns[name] = replace(column, role=role, why=why, pii=name in pii)
     return Table("table", columns, description="One row per example", owner="data engineering")
 

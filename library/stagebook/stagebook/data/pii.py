@@ -5,6 +5,30 @@ import re
 import unicodedata
 
 import pandas as pd
+from stdnum import luhn
+from stdnum.be import nn
+from stdnum.bg import egn
+from stdnum.br import cpf
+from stdnum.ch import ssn as ahv
+from stdnum.cn import ric
+from stdnum.cz import rc
+from stdnum.de import idnr
+from stdnum.dk import cpr
+from stdnum.es import dni, nie
+from stdnum.fi import hetu
+from stdnum.fr import nir
+from stdnum.iban import is_valid as is_valid_iban
+from stdnum.in_ import aadhaar
+from stdnum.it import codicefiscale
+from stdnum.kr import rrn
+from stdnum.mx import curp
+from stdnum.nl import bsn
+from stdnum.no import fodselsnummer
+from stdnum.pl import pesel
+from stdnum.ro import cnp
+from stdnum.se import personnummer
+from stdnum.tr import tckimlik
+from stdnum.us import ssn
 
 __all__ = ["find_pii"]
 
@@ -26,6 +50,13 @@ NAMES = {
     "fecha de nacimiento, data di nascita, data urodzenia",
     "an address in a network": "ip, ip address, ip addr, ipv, mac address, imei",
 }
+# Names of columns that may hold names of persons, or of anything else: their values decide.
+MAYBE_PERSONS = (
+    "name, names, person, persons, contact, kontakt, ansprechpartner, ansprechpartnerin, customer, client, kunde, kundin, "
+    "patient, employee, mitarbeiter, mitarbeiterin, student, teacher, author, owner, user, member, passenger, driver, agent, "
+    "recipient, signatory, applicant, borrower, tenant, mieter, doctor, arzt, nombre, nom, nome, navn, namn, naam, contacto, "
+    "contatto, cliente, klient, pracownik, medewerker, klant, salesperson"
+)
 PHRASES = {tuple(name.split()): reason for reason, names in NAMES.items() for name in names.split(", ")}
 INTEGERS = {"a phone number", "a number of a person", "an address in a network"}  # what a column of integers may be
 COUNTS = {"has", "is", "count", "n", "number", "total"}  # as the first word: `has_phone`, `n_addresses`
@@ -40,7 +71,7 @@ def find_pii(frame: pd.DataFrame) -> dict[str, str]:
         values = values.iloc[:: max(1, len(values) // SAMPLE)].head(SAMPLE)
         if not len(values) or pd.api.types.is_bool_dtype(values):
             continue
-        if reason := _by_name(str(name), values) or _by_values(values):
+        if reason := _by_name(str(name), values) or _by_values(values, maybe_persons=is_maybe_persons(str(name))):
             found[name] = reason
     return found
 
@@ -68,17 +99,38 @@ def _by_name(name: str, values: pd.Series) -> str | None:
     return f"its name says {reason}"
 
 
-def _by_values(values: pd.Series) -> str | None:
-    if pd.api.types.is_integer_dtype(values):  # one number in ten passes the card's check by chance
+def is_maybe_persons(name: str) -> bool:
+    """Tell whether a column of this name may hold persons: `name`, `Kontakt`, `customer`."""
+    words = split_words(name)
+    return len(words) == 1 and words[0] in MAYBE_PERSONS.split(", ")
+
+
+def _by_values(values: pd.Series, maybe_persons: bool) -> str | None:
+    texts = [str(value)[:500].strip() for value in values]
+    if pd.api.types.is_integer_dtype(values):  # one number in ten passes a check digit by chance
         checks = {"credit card numbers": is_card} if values.nunique() >= 20 else {}
     elif pd.api.types.is_string_dtype(values) or values.dtype in ("object", "category"):
-        checks = VALUES
+        checks = VALUES | ({"names of persons": is_person} if maybe_persons else {})
     else:
         return None
-    texts = [str(value)[:500].strip() for value in values]
     for what, check in checks.items():
         share = sum(map(check, texts)) / len(texts)
         if share >= SHARE:
+            return f"{share:.0%} of its values look like {what}"
+    enough = values.nunique() >= (20 if pd.api.types.is_integer_dtype(values) else 5)
+    return _by_check_digits(texts) if enough else None
+
+
+def _by_check_digits(texts: list[str]) -> str | None:
+    """Return which country's personal numbers the texts are, if most of them pass its checks."""
+    if sum(sum(map(str.isdigit, text)) >= 5 and len(text) <= 20 for text in texts) < SHARE * len(texts):
+        return None
+    for what, module in PERSONAL_NUMBERS.items():
+        for part in (texts[:50], texts):
+            share = sum(map(module.is_valid, part)) / len(part)
+            if share < SHARE:
+                break
+        else:
             return f"{share:.0%} of its values look like {what}"
     return None
 
@@ -96,26 +148,51 @@ def is_network_address(text: str) -> bool:
         return False
 
 
+PHONES = re.compile(
+    r"\+[1-9][\d ()/.-]{6,}\d|"  # international
+    r"(?:1[ .-])?(?:\([2-9]\d\d\) ?|[2-9]\d\d[ .-])\d{3}[ .-]\d{4}(?: ?(?:x|ext\.?) ?\d+)?|"  # North America
+    r"0\d(?:[ .]\d\d){4}|"  # France
+    r"\(?0\d{1,4}\)?[ /-]+\d{3,8}(?:[ -]\d{2,6}){0,3}"  # Germany, United Kingdom and others, with the 0 of the area
+)
+
+
 def is_phone(text: str) -> bool:
-    """Say whether the text is a phone number in international form, such as +1 202 555 0143."""
-    return bool(re.fullmatch(r"\+[1-9][\d ()/-]{6,}\d", text)) and 8 <= sum(map(str.isdigit, text)) <= 15
+    """Say whether the text is a phone number as people write them: +1 202 555 0143, 202-555-0143, 030/1234567."""
+    return bool(PHONES.fullmatch(text)) and 8 <= sum(map(str.isdigit, re.split("x|ext", text)[0])) <= 15
+
+
+def is_social_security(text: str) -> bool:
+    """Say whether the text is a US social security number as it is written, 536-90-4399, in a range that is given out."""
+    return bool(re.fullmatch(r"\d{3}-\d\d-\d{4}", text)) and ssn.is_valid(text)
 
 
 def is_iban(text: str) -> bool:
     """Say whether the text is an IBAN with the right check digits (ISO 13616)."""
-    text = text.replace(" ", "").upper()
-    if not re.fullmatch(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}", text):
-        return False
-    return int("".join(str(int(character, 36)) for character in text[4:] + text[:4])) % 97 == 1
+    return bool(re.match(r"[A-Za-z]{2}\d\d", text)) and is_valid_iban(text)
 
 
 def is_card(text: str) -> bool:
     """Say whether the text is a number of 14 to 16 digits as cards have, with the right check digit (Luhn)."""
     digits = re.sub(r"(?<=\d)[ -](?=\d)", "", text)
-    if not re.fullmatch(r"[3-6][0-9]{13,15}", digits):
-        return False
-    doubled = [int(digit) * (1 + position % 2) for position, digit in enumerate(reversed(digits))]
-    return sum(number - 9 if number > 9 else number for number in doubled) % 10 == 0
+    return bool(re.fullmatch(r"[3-6][0-9]{13,15}", digits)) and luhn.is_valid(digits)
+
+
+WORD = r"[^\W\d_a-zß-öø-ÿ][\w'\u2019]*(?:-[^\W\d_][\w'\u2019]*)*\.?"  # from a capital letter on
+PARTICLE = r"(?:v[ao]n|de[lnr]?|d[aiou]s?|la|le|bin|ibn|al|el|ter|ten|zu|y|e)"
+PERSON = re.compile(rf"{WORD}(?:,? (?:{PARTICLE} )*{WORD}){{1,4}}(?: [(\"].*)?(?: \d+)?")
+TITLED = re.compile(
+    rf"(?:.*, )?(?:Mr|Mrs|Ms|Miss|Mister|Dr|Prof|Herr|Frau|Hr|Sir|Mme|Mlle|Sra?|Srta|Sig|Sig\.ra|Rev|Master|Pan|Pani)\.? {WORD}.*"
+)
+
+
+def is_person(text: str) -> bool:
+    """Say whether the text has the form of a name: Ada Lovelace, VAN DER BERG Anna, Braund, Mr. Owen. Places have it too."""
+    return bool(PERSON.fullmatch(text) or TITLED.fullmatch(text))
+
+
+def is_titled_person(text: str) -> bool:
+    """Say whether the text is a person with a title, such as Mr. B. Example."""
+    return bool(TITLED.fullmatch(text))
 
 
 VALUES = {
@@ -124,4 +201,31 @@ VALUES = {
     "phone numbers": is_phone,
     "IBANs": is_iban,
     "credit card numbers": is_card,
+    "US social security numbers": is_social_security,
+    "names of persons": is_titled_person,
+}
+# Numbers that a state gives a person, with check digits or a date of birth in them (python-stdnum).
+PERSONAL_NUMBERS = {
+    "personal numbers of Belgium": nn,
+    "personal numbers of Brazil": cpf,
+    "personal numbers of Bulgaria": egn,
+    "personal numbers of China": ric,
+    "personal numbers of Czechia or Slovakia": rc,
+    "personal numbers of Denmark": cpr,
+    "personal numbers of Finland": hetu,
+    "personal numbers of France": nir,
+    "tax numbers of Germany": idnr,
+    "personal numbers of India": aadhaar,
+    "tax numbers of Italy": codicefiscale,
+    "personal numbers of Korea": rrn,
+    "personal numbers of Mexico": curp,
+    "personal numbers of the Netherlands": bsn,
+    "personal numbers of Norway": fodselsnummer,
+    "personal numbers of Poland": pesel,
+    "personal numbers of Romania": cnp,
+    "personal numbers of Spain": dni,
+    "foreigners' numbers of Spain": nie,
+    "personal numbers of Sweden": personnummer,
+    "social security numbers of Switzerland": ahv,
+    "personal numbers of Turkey": tckimlik,
 }

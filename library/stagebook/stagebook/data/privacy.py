@@ -6,11 +6,35 @@ import os
 import pandas as pd
 
 from ..project.errors import DataError
-from .schema import Column
+from .pii import find_pii
+from .schema import Column, Table
 
-__all__ = ["drop_expired", "mask_columns"]
+__all__ = ["drop_expired", "hide_personal", "mask_columns", "personal_columns"]
 
 KEY_LENGTH = 16  # characters; a shorter key can be found by trying
+
+
+def personal_columns(table: Table) -> list[str]:
+    """Return the columns whose raw values must not be shown, logged or kept in git: `pii: true` or `mask: hash`."""
+    return [column.name for column in table.columns.values() if column.pii or column.mask == "hash"]
+
+
+def hide_personal(shown: pd.DataFrame, frame: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return a copy of rows to be shown, with `***` for each value in a column that looks like personal data.
+
+    For tables that have no schema yet; `find_pii` decides by names and values.
+
+    Parameters
+    ----------
+    shown : pandas.DataFrame
+        The rows, such as `frame.head(10)`.
+    frame : pandas.DataFrame, optional
+        The table that they come from, which tells more than a few rows; `shown` if not given.
+    """
+    found = set(find_pii(shown)) | (set() if frame is None else set(find_pii(frame)))
+    hidden = {name: shown[name].astype(object).where(shown[name].isna(), "***") for name in shown if name in found}
+    columns = [hidden.get(name, shown.iloc[:, position]) for position, name in enumerate(shown.columns)]
+    return pd.concat(columns, axis=1).set_axis(shown.columns, axis=1) if columns else shown.copy()
 
 
 def mask_columns(frame: pd.DataFrame, columns: dict[str, Column]) -> tuple[pd.DataFrame, dict[str, dict]]:

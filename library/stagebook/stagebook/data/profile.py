@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from ..project.files import replace_file
+from .privacy import personal_columns
 from .schema import Table
 
 __all__ = ["write_profile", "write_profiles"]
@@ -38,5 +39,5 @@ def write_profile(frame: pd.DataFrame, path: str | Path, title: str, max_rows: i
 def write_profiles(tables: dict[str, pd.DataFrame], schema: dict[str, Table], folder: str | Path) -> None:
     """Write the profile of each table to `folder`, without the columns that the schema marks as personal."""
     for name, frame in tables.items():
-        personal = [column.name for column in schema[name].columns.values() if column.pii]
-        write_profile(frame.drop(columns=personal), Path(folder, f"{name}.html"), name)
+        personal = personal_columns(schema[name])
+        write_profile(frame.drop(columns=personal, errors="ignore"), Path(folder, f"{name}.html"), name)

@@ -1,6 +1,7 @@
 """Stop the pipeline before bad data reaches it, and report how the data has moved since the baseline."""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +10,7 @@ from pandera.errors import SchemaErrors
 from ..project.errors import DataError
 from ..project.files import write_json
 from .conform import convert_columns
+from .privacy import personal_columns
 from .schema import Table, to_pandera
 from .skew.baseline import describe_baseline, take_batch
 from .skew.judge import find_skew
@@ -33,13 +35,13 @@ def check_table(frame: pd.DataFrame, table: Table, path: str) -> pd.DataFrame:
     try:
         return to_pandera(table).validate(convert_columns(frame.reset_index(drop=True), table), lazy=True)
     except SchemaErrors as errors:
-        problems = describe_failures(errors.failure_cases)
+        problems = describe_failures(errors.failure_cases, personal_columns(table))
     more = f"\n  and {len(problems) - 5} more" if len(problems) > 5 else ""
     raise DataError(f"{path} breaks data/schema.yaml:\n  " + "\n  ".join(problems[:5]) + more)
 
 
-def describe_failures(failures: pd.DataFrame) -> list[str]:
-    """Return one line per broken check: the column, how many values break it, and the first of them."""
+def describe_failures(failures: pd.DataFrame, personal: Collection[str] = ()) -> list[str]:
+    """Return one line per broken check: the column, how many values break it, and the first of them if it is not personal."""
     lines = []
     whole_table = {"column_in_dataframe": "is missing", "column_in_schema": "is not in data/schema.yaml"}
     for (column, check), cases in failures.groupby(["column", "check"], sort=False, dropna=False):
@@ -48,6 +50,7 @@ def describe_failures(failures: pd.DataFrame) -> list[str]:
             lines += [f"column {name!r} {whole_table[check]}" for name in cases["failure_case"]]
         else:
             value = repr(first["failure_case"]) if isinstance(first["failure_case"], str) else first["failure_case"]
+            value = "a personal value" if column in personal else value
             row = "" if pd.isna(first["index"]) else f" in row {first['index']}"
             lines.append(f"column {column!r}: {value}{row} breaks {check} ({len(cases)} such values)")
     return lines
@@ -101,9 +104,19 @@ def compare_with_baseline(
     file = Path(file)
     baseline = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     new = {name: describe_table(frame, schema[name]) for name, frame in tables.items() if name not in baseline}
+    for name in baseline.keys() & schema.keys():
+        _forget(baseline[name], personal_columns(schema[name]))
     write_json(baseline | new, file)
     compared = (find_moves(frame, schema[name], (baseline | new)[name], limits) for name, frame in tables.items())
     return [finding for found in compared for finding in found]
+
+
+def _forget(described: dict, personal: list[str]) -> None:
+    """Take columns that were marked as personal since out of a baseline, which is in git."""
+    for column in personal:
+        described["columns"].pop(column, None)
+        pairs = described["correlations"]["pairs"]
+        pairs[:] = [pair for pair in pairs if not any(f"{label} = ".startswith(f"{column} = ") for label in pair[:2])]
 
 
 def read_raw_tables(schema: dict[str, Table], folder: str | Path) -> dict[str, pd.DataFrame]:
@@ -114,7 +127,8 @@ def read_raw_tables(schema: dict[str, Table], folder: str | Path) -> dict[str, p
 
 
 def _statistics_of(table: Table) -> dict:
-    known = [column for column in table.columns.values() if column.role not in ("identifier", "ignored", "time")]
+    left_out, personal = ("identifier", "ignored", "time"), personal_columns(table)
+    known = [one for one in table.columns.values() if one.role not in left_out and one.name not in personal]
     target, time = table.with_role("target"), table.with_role("time")
     kinds = {column.name: column.kind for column in known}
     return {"kinds": kinds, "target": target[0] if target else None, "time": time[0] if time else None}

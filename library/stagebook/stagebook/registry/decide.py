@@ -7,7 +7,7 @@ import mlflow
 
 from .history import append, find_rolled_back
 from .stages import sync
-from .versions import read_decision
+from .versions import find_refusals, read_decision
 
 __all__ = ["decide_once"]
 
@@ -36,7 +36,7 @@ def decide_once(registered, evidence: str, check: Callable[[int | None], dict], 
         champion, after = (entries[-1].version, entries[-1].number) if entries else (None, 0)
         registered = client.get_model_version(name, str(number))
         decision = read_decision(registered)
-        same = registered.tags.get("gate.evidence") == evidence
+        same = registered.tags.get("gate.evidence") == evidence and bool(decision.get("points"))
         if champion == number and same:
             break
         if not same or decision["champion"] != champion:
@@ -46,11 +46,11 @@ def decide_once(registered, evidence: str, check: Callable[[int | None], dict], 
             client.set_model_version_tag(name, str(number), "gate.evidence", evidence)
         if reason := find_rolled_back(entries).get(number):
             decision["refused"].append(f"version {number} was rolled back: {reason}")
-        if decision["refused"] or champion == number or promote_to != "production":
+        if find_refusals(decision) or champion == number or promote_to != "production":
             break
         metrics = {key: decision[key] for key in ("metric", "candidate", "rivals")}
         counted = append(name, "promote", number, "the gate passed it", after, metrics)
-    if promote_to == "staging" and not decision["refused"]:
+    if promote_to == "staging" and not find_refusals(decision):
         client.set_registered_model_alias(name, "staging", str(number))
     sync(name)
     stage = client.get_model_version(name, str(number)).tags["stage"]

@@ -5,9 +5,10 @@ import os
 import subprocess
 import uuid
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from getpass import getuser
+from hashlib import sha256
 from itertools import pairwise
 
 import mlflow
@@ -21,7 +22,8 @@ __all__ = ["Entry", "append", "find_rolled_back", "history", "replay"]
 
 # The log of a model is a second registered model, `<name>-promotions`: its versions are the entries, in order. MLflow gives
 # each a number of its own, however many write at once. An entry says on which other it was decided, and counts only if that
-# is the latest that counts: of two promoters at once the first one counts, the second must look again.
+# is the latest that counts: of two promoters at once the first one counts, the second must look again. Each entry has a
+# hash of itself and of the hash of the one before, so that an entry that was edited later is noticed.
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ class Entry:
         What it was decided on; empty for a rollback.
     ticket : str
         By which the writer knows it again.
+    digest : str
+        SHA-256 of the entry and of the digest of the one that it was decided on.
     """
 
     number: int
@@ -53,6 +57,7 @@ class Entry:
     why: str
     metrics: dict
     ticket: str
+    digest: str = ""
 
 
 def history(name: str) -> list[Entry]:
@@ -61,24 +66,45 @@ def history(name: str) -> list[Entry]:
     Raises
     ------
     RegistryError
-        Somebody deleted an entry: what came after it can no longer be told.
+        Somebody deleted or edited an entry: what came after it can no longer be told.
     """
-    counting = []
+    counting, digests, chained = [], {0: ""}, False
     for place, (number, version) in enumerate(find_versions(f"{name}-promotions").items(), 1):
         if number != place:
-            raise RegistryError(
-                f"{name}-promotions: entry {place} was deleted. Restore MLflow's database from a backup; or delete the "
-                f"whole model {name}-promotions: a new log then begins with the version that has the alias champion."
-            )
-        if version.tags.get("after") == str(counting[-1].number if counting else 0):
-            counting.append(_read(number, version.tags))
+            raise RegistryError(f"{name}-promotions: entry {place} was deleted. {_advice(name)}")
+        entry = _read(number, version.tags, digests)
+        kept = version.tags.get("digest")
+        if entry is None or kept != (entry.digest if kept or chained else None):
+            raise RegistryError(f"{name}-promotions: entry {place} was edited after it was written. {_advice(name)}")
+        chained = chained or kept is not None
+        if entry.after == (counting[-1].number if counting else 0):
+            counting.append(entry)
+            digests[number] = entry.digest
     return counting
 
 
-def _read(number: int, tags: dict[str, str]) -> Entry:
-    texts = {name: tags[name] for name in ("kind", "who", "when", "why", "ticket")}
-    metrics = json.loads(tags.get("metrics") or tags["figures"])  # `figures`: before release 0.3.0
-    return Entry(number, int(tags["after"]), version=int(tags["version"]), metrics=metrics, **texts)
+def _advice(name: str) -> str:
+    return (
+        f"Restore MLflow's database from a backup; or delete the whole model {name}-promotions: "
+        "a new log then begins with the version that has the alias champion, if the gate passed it."
+    )
+
+
+def _read(number: int, tags: dict[str, str], digests: dict[int, str]) -> Entry | None:
+    """Return an entry with the digest that it must have; None if it is not one any more."""
+    try:
+        texts = {name: tags[name] for name in ("kind", "who", "when", "why", "ticket")}
+        metrics = json.loads(tags.get("metrics") or tags["figures"])  # `figures`: before release 0.3.0
+        entry = Entry(number, int(tags["after"]), version=int(tags["version"]), metrics=metrics, **texts)
+        return replace(entry, digest=_digest(asdict(entry), digests[entry.after]))
+    except (KeyError, ValueError):
+        return None
+
+
+def _digest(entry: dict, before: str) -> str:
+    """Return the hash of an entry and of what came before it; its number is MLflow's and not known when it is written."""
+    facts = {key: value for key, value in entry.items() if key not in ("number", "digest")}
+    return sha256((before + json.dumps(facts, sort_keys=True)).encode()).hexdigest()
 
 
 def replay(entries: list[Entry]) -> list[int]:
@@ -108,7 +134,9 @@ def append(name: str, kind: str, version: int, why: str, after: int, metrics: di
     client, ticket = mlflow.MlflowClient(), uuid.uuid4().hex
     log, promoted = f"{name}-promotions", client.get_model_version(name, str(version))
     tags = {"kind": kind, "version": version, "after": after, "who": find_name(), "why": why, "ticket": ticket}
-    tags |= {"when": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", "metrics": json.dumps(metrics or {})}
+    tags |= {"when": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", "metrics": metrics or {}}
+    before = next((one.digest for one in history(name) if one.number == after), "")
+    tags |= {"digest": _digest(tags, before), "metrics": json.dumps(tags["metrics"])}
     with suppress(MlflowException):  # it is there already, or the next call says what is wrong
         client.create_registered_model(log, description=f"Who was champion of {name}, and why. Do not edit.")
     model = promoted.source.removeprefix("models:/") if promoted.source.startswith("models:/m-") else None

@@ -7,7 +7,7 @@ import mlflow
 from ..project.errors import RegistryError
 from .history import Entry, append, find_rolled_back, replay
 from .stages import find_stages, open_log, sync
-from .versions import find_aliases, find_versions, read_decision
+from .versions import find_aliases, find_refusals, find_versions, read_decision
 
 __all__ = ["find_objection", "list_models", "promote", "rollback"]
 
@@ -74,8 +74,7 @@ def find_objection(name: str, number: int, entries: list[Entry]) -> str | None:
     decision = read_decision(versions[number])
     if not {"refused", "points", "champion"} <= set(decision):
         return f"{name}: the gate has not checked version {number}. Check out its commit and run {CHECK}."
-    failed = [point["message"] for point in decision["points"] if not point["passed"]]
-    if reasons := [*decision["refused"], *(message for message in failed if message not in decision["refused"])]:
+    if reasons := find_refusals(decision):
         return "\n".join([f"{name}: the gate refused version {number}:", *(f"- {reason}" for reason in reasons)])
     against = decision["champion"]
     if (None if against is None else int(against)) != champion:

@@ -1,22 +1,28 @@
 """The stage of each version, as MLflow shows it: aliases and tags, set from the log of promotions."""
 
+import sys
+
 import mlflow
 from mlflow.exceptions import MlflowException
 
 from ..project.errors import RegistryError
 from .history import Entry, append, find_rolled_back, history
-from .versions import find_aliases, find_versions
+from .versions import find_aliases, find_refusals, find_versions, read_decision
 
 __all__ = ["find_stages", "open_log", "sync"]
 
 
 def open_log(name: str) -> list[Entry]:
-    """Return the history; a champion from before there was a log is its first entry."""
+    """Return the history. Without one, a version that has the alias champion and passed the gate is its first entry.
+
+    A version that did not pass is no champion, whoever gave it the alias: `sync` takes the alias away.
+    """
     entries, champion = history(name), find_aliases(name).get("champion")
-    if entries or champion is None:
-        return entries
-    append(name, "promote", champion, "was champion before this log began", after=0)
-    return history(name)
+    versions = {} if entries or champion is None else find_versions(name)
+    if champion in versions and not find_refusals(read_decision(versions[champion])):
+        append(name, "promote", champion, "had the alias champion when this log began; the gate had passed it", after=0)
+        return history(name)
+    return entries
 
 
 def sync(name: str) -> list[Entry]:
@@ -49,6 +55,14 @@ def _set(name: str, entries: list[Entry]) -> None:
         raise RegistryError(
             f"{name}: version {champion}, the champion, was deleted. `make rollback` takes the one before."
         )
+    if not entries and "champion" in aliases:
+        print(
+            f"WARNING: {name}: version {aliases['champion']} had the alias champion, but nobody promoted it and the gate has "
+            "not passed it. The alias is taken away; `make promote` promotes a version that passed.",
+            file=sys.stderr,
+        )
+        client.delete_registered_model_alias(name, "champion")
+        del aliases["champion"]
     if entries and aliases.get("champion") != champion:
         client.set_registered_model_alias(name, "champion", str(champion))
     if aliases.get("staging", 0) in {champion, *rolled_back}:

@@ -1,11 +1,15 @@
 """The verdict of the gate on the terminal, for `stagebook gate` and CI."""
 
+import hashlib
 import json
 from pathlib import Path
+
+from ruamel.yaml import YAML
 
 from ..card.facts import find_model, hash_file
 from ..card.write import is_stale
 from ..gate.requirements import FILE
+from .versions import find_refusals
 
 __all__ = ["CARD", "print_verdict"]
 
@@ -24,14 +28,26 @@ def print_verdict(root: Path) -> int:
     width = max((len(point["gate"]) for point in points), default=0)
     for point in points:
         print(f"{'passed ' if point['passed'] else 'REFUSED'}  {point['gate']:{width}}  {point['message']}")
-    left += [point["message"] for point in points if not point["passed"] and point["message"] not in left]
+    left += [reason for reason in find_refusals(decision) if reason not in left]
+    left += _find_edits(root)
     left += [f"{CARD}: {stale}; `dvc repro register` writes it again" for stale in _find_stale(root)]
-    left += [] if points else [f"{REPORT} has no points"]
     for sentence in left:
         if sentence not in [point["message"] for point in points]:
             print(f"REFUSED  {sentence}")
     print(f"{decision.get('model')} version {decision.get('version')}: {'refused' if left else 'passed the gate'}")
     return 1 if left else 0
+
+
+def _find_edits(root: Path) -> list[str]:
+    """Return whether the report is not the one that the pipeline wrote, by its hash in dvc.lock."""
+    lock = root / "dvc.lock"
+    stages = (YAML(typ="safe").load(lock.read_text(encoding="utf-8")) or {}).get("stages", {}) if lock.is_file() else {}
+    hashes = {out["path"]: out.get("md5") for stage in stages.values() for out in stage.get("outs", [])}
+    if hashes.get(REPORT) == hashlib.md5((root / REPORT).read_bytes()).hexdigest():
+        return []
+    return [
+        f"{REPORT} is not what the pipeline wrote: dvc.lock has another hash. `dvc repro --force register` writes it again"
+    ]
 
 
 def _find_stale(root: Path) -> list[str]:

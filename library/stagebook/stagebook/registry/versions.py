@@ -7,7 +7,7 @@ from mlflow.exceptions import MlflowException
 
 from ..project.errors import RegistryError
 
-__all__ = ["find_aliases", "find_versions", "read_decision"]
+__all__ = ["find_aliases", "find_refusals", "find_versions", "read_decision"]
 
 RENAMED = {"figure": "metric", "bar": "threshold", "said": "message"}
 
@@ -39,6 +39,14 @@ def read_decision(version) -> dict:
     decision = json.loads(version.tags.get("gate.decision", "{}"))
     points = decision.get("points")
     return _rename(decision) | ({"points": [_rename(point) for point in points]} if points is not None else {})
+
+
+def find_refusals(decision: dict) -> list[str]:
+    """Return why a decision of the gate lets nothing through: its refusals, points that are not passed, no points at all."""
+    points = decision.get("points") or []
+    failed = [point["message"] for point in points if point.get("passed") is not True]
+    reasons = list(dict.fromkeys([*decision.get("refused", ["it has no list of refusals"]), *failed]))
+    return reasons if points or reasons else ["the decision has no points: nothing was checked"]
 
 
 def _rename(entry: dict) -> dict:

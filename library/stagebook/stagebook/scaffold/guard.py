@@ -1,5 +1,7 @@
-"""Refuse what must not enter git: data, large files, pickles, secrets. Looks at git's index, which is what a commit takes."""
+"""Refuse what must not enter git: data, large files, pickles, secrets. Looks at git's index, which is what a commit takes,
+and for secrets at all commits of the branch: what a later one removes is in the history still."""
 
+import os
 import re
 import subprocess
 from dataclasses import dataclass
@@ -9,16 +11,18 @@ from pathlib import Path, PurePosixPath
 
 from ..project.errors import StepError
 from ..project.settings import read_settings
-from .leaks import find_leaks
+from .file_kinds import find_kind, is_pickle
+from .leaks import detectors, find_leaks
 
 __all__ = ["check_files"]
 
 DVC_FOLDERS = {"data", "models", "reports"}
 DATA = re.compile(
     r"\.(7z|arrow|avro|bz2|csv|db|dta|duckdb|feather|gz|h5|hdf5|jsonl|mdb|ndjson|np[yz]|orc|parquet|rdata|rds|sas7bdat|sav|"
-    r"sqlite3?|tar|tsv|xls|xls[bmx]|xz|zip|zst)"
+    r"sqlite3?|tar|tgz|tsv|xls|xls[bmx]|xz|zip|zst|whl|egg|jar|rar)"
 )
 PICKLES = {".dill", ".joblib", ".pickle", ".pkl", ".pt", ".pth"}
+SUBMODULE = "160000"  # mode in git's index
 KEY_STORES = {".jks", ".kdbx", ".keystore", ".p12", ".pfx", ".ppk"}
 
 
@@ -28,7 +32,7 @@ class Entry:
 
     name: str
     blob: str
-    size: int
+    size: int | None  # None: a submodule, whose content is elsewhere
 
 
 def check_files(root: Path, staged: bool = False) -> None:
@@ -40,13 +44,64 @@ def check_files(root: Path, staged: bool = False) -> None:
     settings = read_settings(root)["check_files"]
     entries = list_entries(root, staged)
     problems = {entry.name: file_problem(entry, settings["allow"], settings["max_kilobytes"]) for entry in entries}
-    readable = [entry for entry in entries if not problems[entry.name]]
-    for entry, content in zip(readable, read_contents(root, readable), strict=True):
-        problems[entry.name] = content_problem(entry.name, content)
+    readable = [entry for entry in entries if not problems[entry.name] and entry.size is not None]
+    with detectors():
+        for entry, content in zip(readable, read_contents(root, readable), strict=True):
+            allowed = any(fnmatchcase(entry.name, pattern) for pattern in settings["allow"])
+            problems[entry.name] = content_problem(entry.name, content, allowed)
+        if not staged:
+            problems |= find_past_leaks(root, {entry.blob for entry in entries}, settings["max_kilobytes"])
     lines = [f"  {_printable(name)}: {problem}." for name, problem in problems.items() if problem]
     if lines:
         advice = "`git rm --cached <file>` takes a file out of git; it stays on your disk. More: vendor/stagebook/docs/governance.md"
         raise StepError("\n".join(["these must not enter git:", *lines, advice]))
+
+
+def find_past_leaks(root: Path, looked_at: set[str], max_kilobytes: int) -> dict[str, str]:
+    """Return what looks like a secret in the commits since the base branch, and is in no file of the index any more."""
+    if not (base := find_base(root)):
+        return {}
+    words = ["log", "--raw", "-z", "--no-renames", "--no-abbrev", "--relative", "--diff-filter=d", "-m", "--format="]
+    fields = _git(root, *words, f"{base}..HEAD").replace(b"\0\n:", b"\0:").lstrip(b"\n").split(b"\0")[:-1]
+    found = {}
+    for about, name in zip(fields[::2], fields[1::2], strict=True):
+        _, mode, _, blob, _ = about.decode().split()
+        if mode.startswith("100") and blob not in looked_at:
+            found.setdefault(blob, fsdecode(name))
+    entries = [
+        one
+        for one in with_sizes(root, [(name, blob) for blob, name in found.items()])
+        if one.size <= max_kilobytes * 1000
+    ]
+    problems = {}
+    for entry, content in zip(entries, read_contents(root, entries), strict=True):
+        if problem := leak_problem(entry.name, content):
+            problems[f"{entry.name}, in a commit since {base[:12]}"] = f"{problem}. {IN_HISTORY}"
+    return problems
+
+
+IN_HISTORY = (
+    "A later commit removed it, but the history keeps it: revoke the secret, then squash or rewrite the commits"
+)
+
+
+def find_base(root: Path) -> str | None:
+    """Return the commit where this branch left the one that it will be merged into; None if there is no such branch.
+
+    In pull and merge requests the platform names it; elsewhere it is the main branch of the remote.
+    """
+    target = os.environ.get("GITHUB_BASE_REF") or os.environ.get("CI_MERGE_REQUEST_TARGET_BRANCH_NAME")
+    for branch in [f"origin/{target}"] if target else ["origin/HEAD", "origin/main", "origin/master"]:
+        words = ["git", "-C", root, "merge-base", branch, "HEAD"]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            return done.stdout.strip()
+    if target and _git(root, "for-each-ref", "refs/remotes/origin"):
+        raise StepError(
+            f"the commits since origin/{target} cannot be checked for secrets, for this clone does not have them. "
+            "Fetch all: `fetch-depth: 0` of actions/checkout, `GIT_DEPTH: 0` of GitLab, or `git fetch --unshallow`."
+        )
+    return None
 
 
 def list_entries(root: Path, staged: bool) -> list[Entry]:
@@ -54,11 +109,18 @@ def list_entries(root: Path, staged: bool) -> list[Entry]:
     nothing = _git(root, "hash-object", "-t", "tree", "--stdin").decode().strip()
     options = ["--cached", "--raw", "-z", "--no-renames", "--no-abbrev", "--relative", "--diff-filter=d"]
     fields = _git(root, "diff", *options, *([] if staged else [nothing])).split(b"\0")[:-1]
-    found = []
+    found, modules = [], []
     for about, name in zip(fields[::2], fields[1::2], strict=True):
         _, mode, _, blob, status = about.decode().split()
-        if mode.startswith("100") and status != "U":  # no link, no submodule, nothing that a merge has left open
+        if mode.startswith("100") and status != "U":  # no link, nothing that a merge has left open
             found.append((fsdecode(name), blob))
+        elif mode == SUBMODULE:
+            modules.append(Entry(fsdecode(name), blob, None))
+    return with_sizes(root, found) + modules
+
+
+def with_sizes(root: Path, found: list[tuple[str, str]]) -> list[Entry]:
+    """Return an entry for each name and blob."""
     blobs = "".join(f"{blob}\n" for _, blob in found)
     sizes = _git(root, "cat-file", "--batch-check=%(objectsize)", given=blobs).split()
     return [Entry(name, blob, int(size)) for (name, blob), size in zip(found, sizes, strict=True)]
@@ -85,6 +147,9 @@ def _git(root: Path, *words: str, given: str = "") -> bytes:
 def file_problem(entry: Entry, allow: list[str], max_kilobytes: int) -> str | None:
     """Say what is wrong with a file by its name and size."""
     path = PurePosixPath(entry.name.lower())
+    if entry.size is None:
+        allowed = any(fnmatchcase(entry.name, pattern) for pattern in allow)
+        return None if allowed else "is a submodule, and what is in it is not checked. Copy what you need, or allow it"
     is_env = path.name == ".env" or path.name.startswith(".env.") or path.suffix == ".env"
     if is_env and not path.name.endswith(("example", "sample", "template")):
         return "holds secrets. Keep it on this machine; commit a .env.example with the names of the variables"
@@ -107,10 +172,17 @@ def file_problem(entry: Entry, allow: list[str], max_kilobytes: int) -> str | No
 PICKLE = "is a pickle, and loading one runs whatever code is in it. Write ONNX or Parquet, and let DVC keep it"
 
 
-def content_problem(name: str, content: bytes) -> str | None:
-    """Say what is wrong with a file by what is in it."""
-    if content[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05") and content.endswith(b"."):
+def content_problem(name: str, content: bytes, allowed: bool = False) -> str | None:
+    """Say what is wrong with a file by what is in it; data is no problem where the settings allow it."""
+    if is_pickle(content):
         return PICKLE
+    if not allowed and (kind := find_kind(name, content)):
+        return f"looks like data ({kind}). Move it below data/ and `dvc add` it"
+    return leak_problem(name, content)
+
+
+def leak_problem(name: str, content: bytes) -> str | None:
+    """Say where in a file something looks like a secret."""
     if leaks := find_leaks(name, content):
         more = f" and {len(leaks) - 3} more" if len(leaks) > 3 else ""
         return (

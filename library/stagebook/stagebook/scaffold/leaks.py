@@ -1,71 +1,97 @@
-"""Find what looks like a secret in a text or a notebook, with the detectors of detect-secrets."""
+"""Find what looks like a secret in a file, with the detectors of detect-secrets and some forms that they do not know."""
 
-import json
 import re
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
 from detect_secrets.core.potential_secret import PotentialSecret
 from detect_secrets.core.scan import scan_file
+from detect_secrets.filters.heuristic import is_non_text_file
 from detect_secrets.settings import transient_settings
 
-__all__ = ["find_leaks"]
+from ..project.addresses import PARAMETER, SECRET_NAME, TOKEN
+from .leak_lines import read_lines
+
+__all__ = ["detectors", "find_leaks"]
 
 # Detectors that take any long random text for a secret (hashes in dvc.lock, ids of cells), or any address for one.
 NOISY = {"Base64HighEntropyString", "HexHighEntropyString", "IPPublicDetector"}
 DETECTORS = [{"name": kind.__name__} for kind in get_mapping_from_secret_type_to_class().values()]
 SETTINGS = {"plugins_used": [detector for detector in DETECTORS if detector["name"] not in NOISY]}
-UNKNOWN_TO_THEM = re.compile(r"\b(PII_KEY|account_key|sas_token)\b['\"\])]*\s*[=:]\s*['\"]?[^\s'\"$({]{16,}")
+UNKNOWN_TO_THEM = re.compile(
+    r"\b(PII_KEY|account_?key|sas_token)\b['\"\])]*\s*[=:]\s*['\"]?[^\s'\"$({]{16,}", re.IGNORECASE
+)
+RANDOM = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[\w%+/=.~-]{16,}")  # the value of a signature; no word, no placeholder
 # Detectors that go by the word before the value, as in `password = ...`. Tests are full of passwords of nobody.
 BY_WORD = {"Basic Auth Credentials", "Secret Keyword"}
 # A word that says where a password would stand, the name of a variable, a sentence.
 NO_PASSWORD = re.compile(
-    r"\.{3}|x{3,}|change.?me|pass|passwd|password|pw|secret|(?-i:[A-Z]+(_[A-Z]+)+)|.*\s.*", re.IGNORECASE
+    r"\.{3}|x{3,}|\*+|change.?me|pass|passwd|password|pw|secret|hidden|redacted|string|none|null|true|false|"
+    r"(?-i:[A-Z]+(_[A-Z]+)+)|.*\s.*|"
+    r"[^\d\s]*(passwor[dt]|passwd|secret|token|dummy|example|your|fake|[_-]key|key[_-])[^\d\s]*",
+    re.IGNORECASE,
 )
-LONGEST = 10_000  # characters of a line that are looked at
+# What stands before the value, if the value only belongs to a password: its column, its name, where it is.
+ABOUT_IT = re.compile(
+    r"[_-](column|col|name|field|header|label|file|path|url|uri|env|var|type|length|len|ref|id|prompt|placeholder|pattern|"
+    r"regex|policy|hint|format|prefix|suffix|count|age|ttl|timeout)s?['\"\]]*\s*(:[^=]*)?[=:]+\s*$",
+    re.IGNORECASE,
+)
+# A line that no detector can match is left out, for each of them would read it: it has no such word, and no long one.
+SUSPECT = re.compile(
+    r"[^\s,;()]{16}|key|passw|pwd|pass\b|pass_|_pass|secret|token|auth|contrase|BEGIN|://|pragma", re.IGNORECASE
+)
+EXPRESSION = re.compile(r"[A-Za-z_][\w.]*[(\[]")  # os.environ["X"], a call: not in quotes
+
+
+@contextmanager
+def detectors() -> Iterator[None]:
+    """Load the detectors once for all files of a block: that takes longer than most files."""
+    with transient_settings(SETTINGS):
+        yield
 
 
 def find_leaks(name: str, content: bytes) -> list[str]:
-    """Return, for each line with something like a secret, where it is and what it looks like; never the secret itself."""
-    lines = [(where, line[:LONGEST]) for where, line in read_lines(name, content)]
+    """Return, for each line with something like a secret, where it is and what it looks like; never the secret itself.
+
+    Call it within `detectors()`.
+    """
+    lines = [(where, line) for where, line in read_lines(name, content) if SUSPECT.search(line)]
+    if not lines:
+        return []
     suffix = {".ipynb": ".py", "": ".ini"}.get(PurePosixPath(name).suffix, PurePosixPath(name).suffix)
-    with tempfile.TemporaryDirectory() as folder, transient_settings(SETTINGS):
+    suffix = ".txt" if is_non_text_file(f"file{suffix}") else suffix  # they skip pictures, SVG too
+    with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / f"file{suffix}"
         copy.write_text("\n".join(line for _, line in lines), encoding="ascii", errors="backslashreplace")
-        kinds = {leak.line_number: leak.type for leak in scan_file(str(copy)) if not _is_harmless(leak, name)}
+        found = [leak for leak in scan_file(str(copy)) if not _is_harmless(leak, name, lines[leak.line_number - 1][1])]
+    kinds = {leak.line_number: leak.type for leak in found}
     for number, (_, line) in enumerate(lines, start=1):
-        if (found := UNKNOWN_TO_THEM.search(line)) and "pragma: allowlist secret" not in line:
-            kinds[number] = found[1]
-    return [f"{lines[number - 1][0]} ({kind})" for number, kind in sorted(kinds.items())]
+        if (kind := _find_form(line)) and "pragma: allowlist secret" not in line:
+            kinds.setdefault(number, kind)
+    return list(dict.fromkeys(f"{lines[number - 1][0]} ({kind})" for number, kind in sorted(kinds.items())))
 
 
-def _is_harmless(leak: PotentialSecret, name: str) -> bool:
-    return leak.type in BY_WORD and (name.startswith("tests/") or bool(NO_PASSWORD.fullmatch(leak.secret_value)))
+def _find_form(line: str) -> str | None:
+    """Return what kind of secret the line has, of those that detect-secrets does not know."""
+    if found := UNKNOWN_TO_THEM.search(line):
+        return found[1]
+    if "=" in line and any(
+        SECRET_NAME.search(one[2]) and RANDOM.fullmatch(one[3])
+        for one in PARAMETER.finditer(line.replace("&amp;", "&"))
+    ):
+        return "Signed Address"
+    return "Access Token" if TOKEN.search(line) else None
 
 
-def read_lines(name: str, content: bytes) -> Iterator[tuple[str, str]]:
-    """Yield where each line is, and the line; nothing for a file that is no text."""
-    encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
-    text = content.decode(encoding, errors="replace")
-    if "\0" in text:
-        return
-    if name.endswith(".ipynb"):
-        try:
-            yield from _notebook_lines(json.loads(text))
-            return
-        except (ValueError, KeyError, TypeError, AttributeError):
-            pass  # not a notebook after all
-    for number, line in enumerate(text.split("\n"), start=1):
-        yield f"line {number}", line.rstrip("\r")
-
-
-def _notebook_lines(notebook: dict) -> Iterator[tuple[str, str]]:
-    """Yield the lines of each cell and of what it printed."""
-    for number, cell in enumerate(notebook["cells"], start=1):
-        where = f"cell {number} ({cell['id']})" if "id" in cell else f"cell {number}"
-        printed = [out.get("text") or out.get("data", {}).get("text/plain", "") for out in cell.get("outputs", [])]
-        for text in (cell["source"], *printed):
-            for line in "".join(text).split("\n"):
-                yield where, line.replace("\r", "")
+def _is_harmless(leak: PotentialSecret, name: str, line: str) -> bool:
+    if leak.type not in BY_WORD:
+        return False
+    value = leak.secret_value or ""
+    if name.startswith("tests/") or NO_PASSWORD.fullmatch(value):
+        return True
+    before = line[: line.find(value)]
+    return leak.type == "Secret Keyword" and bool(ABOUT_IT.search(before.rstrip("'\"")) or EXPRESSION.match(value))

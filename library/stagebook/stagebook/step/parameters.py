@@ -7,6 +7,7 @@ from pathlib import Path
 import nbformat
 from ruamel.yaml import YAML, YAMLError
 
+from ..project.addresses import REMEDY, find_secret
 from ..project.errors import StepError
 
 __all__ = ["check_parameters", "notebook_parameters", "step_name", "step_parameters"]
@@ -65,6 +66,9 @@ def check_parameters(given: dict, defaults: dict, step: str, notebook: str) -> N
     for name in given.keys() & defaults.keys():
         if problem := _type_problem(given[name], defaults[name]):
             wrong.append(f"`{step}.{name}` {problem}")
+    for name, value in given.items():
+        if secret := find_secret(str(value)):
+            wrong.append(f"`{step}.{name}` has {secret} in an address. {REMEDY}")
     if wrong:
         raise StepError("params.yaml:\n" + "\n".join(f"  {line}" for line in sorted(wrong)))
 

@@ -16,6 +16,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from sqlalchemy.exc import SQLAlchemyError
 
+from ..project.addresses import mask_values
 from ..project.errors import StepError
 from .processes import Caller, has_ended, process_name, processes_above
 from .tracking import connect_mlflow, store_lock
@@ -84,6 +85,7 @@ def _params(parameters: dict, prefix: str = "") -> list[Param]:
         if isinstance(value, dict) and value:  # named as DVC names them
             found += _params(value, f"{prefix}{name}.")
         else:
+            value = mask_values(value)
             found.append(Param(prefix + name, value if isinstance(value, str) else json.dumps(value)))
     return found
 

@@ -9,19 +9,17 @@ import fsspec
 import requests
 from urllib3.exceptions import HTTPError
 
+from ...project.addresses import QUERY, add_query, find_secret, mask_addresses
 from ...project.errors import DataError
 
-__all__ = ["check_no_password", "fetch_file", "hide_secrets", "is_database", "url_scheme"]
+__all__ = ["check_no_password", "fetch_file", "is_database", "url_scheme"]
 
-SECRET = re.compile(r"passw|pwd|secret|token|sig(nature)?$|api_?key|access_?key|credential", re.IGNORECASE)
 DRIVERS = {  # what opens an address, where it does not come with the project
     **dict.fromkeys(("s3", "s3a"), "dvc[s3]"),
     **dict.fromkeys(("gs", "gcs"), "dvc[gs]"),
     **dict.fromkeys(("az", "abfs", "adl"), "dvc[azure]"),
     **dict.fromkeys(("sftp", "ssh"), "paramiko"),
 }
-# User, colon, anything, @: what stands before the colon is no host, for no port follows.
-LOGIN = re.compile(r"://([^/?#:@\[\s]*):(?![0-9]+(?:[/?#]|$))\S*@")
 SECONDS = 10, 120  # to connect, and between two answers
 
 
@@ -36,23 +34,13 @@ def is_database(path: str) -> bool:
     return url_scheme(path) not in {"", "http", "https", *fsspec.available_protocols()}
 
 
-def hide_secrets(text: str) -> str:
-    """Return `text` with `***` for the password in an address, and for the value of a query such as `token=`."""
-    text = LOGIN.sub(r"://\1:***@", text)
-    return re.sub(
-        r"([?&][^=&#\s]+=)([^&#\s]*)",
-        lambda found: found[1] + ("***" if SECRET.search(found[1][1:-1]) else found[2]),
-        text,
-    )
-
-
 def check_no_password(path: str, variable: str) -> None:
-    """Refuse an address with a password in it: params.yaml is in git. `variable` is where it belongs."""
-    in_query = is_database(path) and re.search(r"[?&][^=&]*(passw|pwd)[^=&]*=", path, re.IGNORECASE)
-    if in_query or LOGIN.search(path):
+    """Refuse an address with a secret in it: params.yaml is in git. `variable` is where a password belongs."""
+    if secret := find_secret(path):
         raise DataError(
-            "there is a password in this address, which would go to git and to reports. Take it out, leave the user's "
-            f"name, and set the environment variable {variable} to it. If it was committed, change it."
+            f"there is {secret} in this address, which would go to git and to reports. Take it out, and set the environment "
+            f"variable {variable} to a password, or {QUERY} to what follows the `?` of a signed web address. "
+            "If it was committed, revoke it."
         )
 
 
@@ -87,11 +75,11 @@ def download_file(url: str, target: Path) -> None:
     user = urlsplit(url).username
     login = (unquote(user), os.environ.get("HTTP_PASSWORD", "")) if user else None
     try:
-        address = re.sub(r"://[^/?#]*@", "://", url)
+        address = add_query(re.sub(r"://[^/?#]*@", "://", url))
         as_it_is = {"Accept-Encoding": "identity"}
         with requests.get(address, auth=login, stream=True, timeout=SECONDS, headers=as_it_is) as answer:
             if not answer.ok:
-                refused = " Are user and HTTP_PASSWORD right?" if answer.status_code in (401, 403) else ""
+                refused = f" Are user, HTTP_PASSWORD and {QUERY} right?" if answer.status_code in (401, 403) else ""
                 raise DataError(f"the server answers {answer.status_code} {answer.reason}.{refused}")
             with target.open("wb") as file:
                 for chunk in answer.raw.stream(1 << 20, decode_content=False):  # unpack_file unpacks
@@ -113,7 +101,7 @@ def copy_file(url: str, target: Path) -> None:
     except FileNotFoundError:
         raise DataError("it is missing. Correct `ingest.path` in params.yaml.") from None
     except Exception as error:  # each store raises its own
-        why = hide_secrets(f"{type(error).__name__}: {error}")
+        why = mask_addresses(f"{type(error).__name__}: {error}")
         raise DataError(f"it cannot be read ({why}). Are the address and your rights right?") from error
     if not target.is_file():
         raise DataError("it is a folder. Name a file in it, in `ingest.path` of params.yaml.")

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from ...project.addresses import mask_addresses
 from ...project.errors import DataError
 from ..origin import describe_file
 from .database import read_database
 from .delimited import read_delimited
-from .locations import fetch_file, hide_secrets, is_database
+from .locations import fetch_file, is_database
 from .typed_files import read_json, read_parquet, read_workbook
 from .unpack import find_kind, unpack_file
 
@@ -52,7 +53,7 @@ def load_source(
     """
     if not path.strip():
         raise DataError("`ingest.path` in params.yaml is empty. Name a file, an address or a database there.")
-    origin = hide_secrets(path)
+    origin = mask_addresses(path)
     try:
         if is_database(path):
             kind, (frame, names, found) = "sql", read_database(path, query, Path(base))

@@ -1,0 +1,118 @@
+"""No password or token in an address gets past the library: parameters are refused, messages and records are masked."""
+
+from pathlib import Path
+
+import mlflow
+import pytest
+from stagebook.data.reading.locations import download_file
+from stagebook.project.addresses import add_query, find_secret, mask_addresses, mask_values
+from stagebook.project.errors import DataError, RegistryError, StoreError
+from stagebook.project.root import exit_code
+from stagebook.registry.versions import find_aliases
+from stagebook.step.parameters import check_parameters
+from stagebook.track.runs import _params
+
+# Put together at run time, so that these lines are no secrets themselves.
+GONE = "s3cr" + "etvalue0123456789"
+SECRET_ADDRESSES = [
+    f"https://me:{GONE}@host/t.csv",
+    f"http://me:p@{GONE}@host/t.csv",
+    f"http://:{GONE}@host:5000",
+    f"postgresql+psycopg://me:{GONE}/x@host:5432/db",
+    f"postgresql://me@host/db?password={GONE}",
+    f"mssql://host/db?PWD={GONE}",
+    "https://a.blob.core.windows.net/c/t.csv?sv=2024-01-01&si" + f"g={GONE}%3D&sp=r",
+    f"https://b.s3.amazonaws.com/t.csv?X-Amz-Signature={GONE}",
+    f"https://b.s3.amazonaws.com/t.csv?AWSAccessKeyId=x&Signature={GONE}",
+    f"https://storage.googleapis.com/b/t.csv?X-Goog-Signature={GONE}",
+    f"https://host/t.csv?access_token={GONE}",
+    f"https://host/t.csv?a=1;api_key={GONE}",
+    f"https://host/t.csv?%73ig={GONE}",
+    f"https://host/t.csv#access_token={GONE}",
+    "https://gh" + f"p_{'a1' * 18}@raw.githubusercontent.com/o/r/t.csv",
+    "https://host/t.csv?v=hf" + "_" + "abcdefgh" * 4,
+]
+HARMLESS_ADDRESSES = [
+    "https://host:8000/a@b.csv",
+    "https://me@host/t.csv",
+    "s3://bucket/key/token.csv",
+    "https://docs.example.com/spreadsheets/pub?key=0AkkLUFyJ5&output=csv",
+    "https://host/t.csv?page_token=abc&token_count=5&significance=3&design=a",
+    "https://host/t.csv?signature_version=2",
+    "postgresql://me:***@host/db",
+    "postgresql://me:<password>@host/db",
+    "https://host/t.csv?sig=",
+    "sqlite:///mine.db",
+    "data/mine.csv",
+    "time 12:30, me@host",
+]
+
+
+@pytest.mark.parametrize("address", SECRET_ADDRESSES)
+def test_secret_is_found_and_masked(address):
+    assert find_secret(address)
+    masked = mask_addresses(f"cannot open {address} : refused")
+    assert "***" in masked and masked.startswith("cannot open ") and masked.endswith(" : refused")
+    assert not find_secret(masked), masked
+    assert GONE not in masked
+
+
+@pytest.mark.parametrize("address", HARMLESS_ADDRESSES)
+def test_harmless_address_is_not_touched(address):
+    assert find_secret(address) is None
+    assert mask_addresses(address) == address
+
+
+def test_parameters_of_all_depths_are_masked_and_recorded_so():
+    address = SECRET_ADDRESSES[0]
+    assert mask_values({"a": [1, {"b": address}], "c": None}) == {
+        "a": [1, {"b": "https://me:***@host/t.csv"}],
+        "c": None,
+    }
+    logged = _params({"path": address, "more": [address], "below": {"b": address}})
+    assert len(logged) == 3 and not any(GONE in param.value for param in logged)
+
+
+@pytest.mark.parametrize("address", SECRET_ADDRESSES)
+def test_step_refuses_a_parameter_with_a_secret_before_anything_is_recorded(address):
+    with pytest.raises(Exception, match=r"`ingest\.path` has a .* in an address.*HTTP_QUERY") as caught:
+        check_parameters({"path": address}, {"path": ""}, "ingest", "notebooks/10_ingest.ipynb")
+    assert GONE not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [DataError, RegistryError, StoreError])
+def test_messages_show_no_password_where_they_are_printed(kind, capsys):
+    def fail():
+        raise kind(f"the server at {SECRET_ADDRESSES[0]} does not answer")
+
+    assert exit_code(fail) == 1
+    assert capsys.readouterr().err == "ERROR: the server at https://me:***@host/t.csv does not answer\n"
+
+
+def test_error_about_the_tracking_server_shows_no_password(tmp_path, monkeypatch):
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    monkeypatch.setattr(mlflow, "get_tracking_uri", lambda: SECRET_ADDRESSES[0])
+    with pytest.raises(RegistryError) as caught:
+        find_aliases("missing")
+    assert "https://me:***@host/t.csv has no model 'missing'" in str(caught.value)
+
+
+def test_query_of_a_signed_address_comes_from_the_environment(monkeypatch, tmp_path):
+    assert add_query("https://host/t.csv") == "https://host/t.csv"
+    monkeypatch.setenv("HTTP_QUERY", f"?se=1&sig={GONE}")
+    assert add_query("https://host/t.csv") == f"https://host/t.csv?se=1&sig={GONE}"
+    assert add_query("https://host/t.csv?a=1#b") == f"https://host/t.csv?a=1&se=1&sig={GONE}#b"
+    with pytest.raises(DataError) as caught:
+        download_file("http://127.0.0.1:9/t.csv", tmp_path / "t.csv")
+    assert GONE not in str(caught.value)
+
+
+@pytest.mark.parametrize("address", SECRET_ADDRESSES + HARMLESS_ADDRESSES)
+def test_baking_refuses_the_same_addresses(address):
+    hook = Path(__file__).parents[3] / "hooks" / "pre_gen_project.py"
+    names = {"__name__": "hook"}
+    exec(hook.read_text(encoding="utf-8").replace("{{ cookiecutter | tojson }}", "{}"), names)  # noqa: S102  our own hook
+    assert names["find_secret"](address) == find_secret(address)
+    found = names["data_problems"]({"data": "own", "data_path": address, "target": "y", "time_column": ""})
+    assert (address in SECRET_ADDRESSES) == ("HTTP_QUERY" in "".join(found))
+    assert GONE not in "".join(found)
