@@ -127,11 +127,13 @@ def test_whatever_csv_writes_is_read_back(tmp_path, data):
     separator = data.draw(st.sampled_from(",;\t|"))
     encoding = data.draw(st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "cp1252"]))
     rows = [[cell.encode(encoding, "ignore").decode(encoding) for cell in row] for row in rows]
+    rows.append(["x"] * width)  # or else the last row could be a note below the table
     with (tmp_path / "t.csv").open("w", encoding=encoding, newline="") as file:
         writer = csv.writer(file, delimiter=separator, quoting=csv.QUOTE_ALL)
         writer.writerows([[f"column {place}" for place in range(width)], *rows])
     missing = ["", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NaT", "NULL", "null", "\\N"]
     wanted = [[None if cell in missing else cell for cell in row] for row in rows]
+    wanted = [row for row in wanted if any(cell is not None for cell in row)]
     told = "cp1252" if encoding == "cp1252" else ""  # letters at random make no sense in any encoding
     assert values(read_source(str(tmp_path / "t.csv"), encoding=told)) == wanted
 

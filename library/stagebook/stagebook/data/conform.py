@@ -6,6 +6,7 @@ import pandas as pd
 from .parsing.dates import parse_dates
 from .parsing.numbers import drop_placeholders, parse_booleans, parse_numbers
 from .schema import Column, Table
+from .tables import set_columns
 
 __all__ = ["convert_column", "convert_columns"]
 
@@ -15,7 +16,7 @@ PARSERS = {"integer": parse_numbers, "number": parse_numbers, "boolean": parse_b
 def convert_columns(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
     """Return `frame` with the types of `table`; columns that only one of the two has are left alone."""
     known = [name for name in frame.columns if name in table.columns]
-    return frame.assign(**{name: convert_column(frame[name], table.columns[name]) for name in known})
+    return set_columns(frame, {name: convert_column(frame[name], table.columns[name]) for name in known})
 
 
 def convert_column(values: pd.Series, column: Column) -> pd.Series:

@@ -13,6 +13,7 @@ from .parsing import numbers
 from .parsing.dates import parse_dates
 from .pii import find_pii
 from .schema import Column, Table, write_schema
+from .tables import set_columns
 from .target import find_task
 
 __all__ = [
@@ -119,7 +120,7 @@ def infer_table(raw: pd.DataFrame, target: str, time_column: str = "") -> Table:
     check_columns(raw, target, time_column)
     types = {name: infer_type(raw[name], name == target) for name in raw.columns}
     columns = {name: Column(name, type_, missing_values=words) for name, (type_, words) in types.items()}
-    frame = raw.assign(**{name: convert_column(raw[name], column) for name, column in columns.items()})
+    frame = set_columns(raw, {name: convert_column(raw[name], column) for name, column in columns.items()})
     roles = find_roles(frame, columns, target, time_column)
     pii = find_pii(frame.drop(columns=[target, time_column], errors="ignore"))
     for name, column in columns.items():

@@ -1,0 +1,125 @@
+"""Tell data from what is none: empty rows and columns, totals, notes, units, a header that is repeated or missing."""
+
+import re
+from collections.abc import Sequence
+
+import pandas as pd
+
+from ..parsing.numbers import PLACEHOLDERS
+from ..pii import find_pii
+
+__all__ = ["COMMENT", "are_units", "describe_row", "is_footer", "looks_like_data", "show_cells", "trim_table"]
+
+AMOUNT = re.compile(r"(?=\D*\d)[\d\s.,:/%+'€$£()-]+(e[+-]?\d+)?", re.IGNORECASE)  # numbers and dates
+COMMENT = ("#", "//", "%", ";;", "--")
+TOTAL = re.compile(
+    r"(grand |sub-?)?(totals?|sums?)|average|mean|summen?|gesamt(summe)?|zwischensumme|insgesamt|durchschnitt|mittelwert"
+    r"|somme|total g[ée]n[ée]ral|moyenne|suma|totale|media|soma|totaal|razem|итого|всего|合计|総計|合計",
+    re.IGNORECASE,
+)
+NOTE = re.compile(
+    r"(sources?|notes?|quellen?|stand|hinweis|anmerkung|fuente|remarks?|\(c\)|©|\(?\d+ rows)\b.*|[*†©#].*"
+)
+DEEPEST = 30  # rows of a footer
+
+
+def trim_table(frame: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, list[str], list[dict]]:
+    """Return the table without what is no data, its names in the file, and what was left out.
+
+    Parameters
+    ----------
+    frame : DataFrame of shape (n_rows, n_columns)
+        As in the file; empty cells are missing.
+    names : sequence of str
+        The names in the file; "" where there is none.
+    """
+    skipped = []
+    empty = frame.isna().all(axis=1)
+    if empty.any():
+        skipped.append({"what": "empty", "rows": int(empty.sum()), "where": "in or below the table", "text": ""})
+        frame = frame[~empty]
+    footer = find_footer(frame)
+    if footer:
+        skipped += [describe_row("total or note", "below the table", row) for row in frame.iloc[-footer:].to_numpy()]
+        frame = frame.iloc[:-footer]
+    again = find_headers(frame, names)
+    if again.any():
+        skipped.append({"what": "header again", "rows": int(again.sum()), "where": "in the table", "text": ""})
+        frame = frame[~again]
+    used = [at for at, name in enumerate(names) if name or frame.iloc[:, at].notna().any()]
+    if len(used) < len(names):
+        columns = [str(at + 1) for at in range(len(names)) if at not in used]
+        text = f"column {', '.join(columns)}"
+        skipped.append({"what": "empty column", "rows": 0, "where": "without a name", "text": text})
+    return frame.iloc[:, used].reset_index(drop=True), [names[at] for at in used], skipped
+
+
+def find_headers(frame: pd.DataFrame, names: Sequence[str]) -> pd.Series:
+    """Return which rows repeat the names, as in files that were joined."""
+    same = pd.Series(True, index=frame.index)
+    for at, name in enumerate(names):
+        if not same.any() or frame.empty:
+            break
+        same &= frame.iloc[:, at].astype(object).eq(name) if name else frame.iloc[:, at].isna()
+    return same & any(names)
+
+
+def find_footer(frame: pd.DataFrame) -> int:
+    """Return how many rows at the end are totals and notes."""
+    tail = frame.iloc[1:].tail(DEEPEST)
+    cells = [[str(value).strip() for value in row if not pd.isna(value)] for row in tail.to_numpy(dtype=object)]
+    depth = 0
+    while depth < len(cells) and is_footer(cells[-1 - depth], frame.shape[1]):
+        depth += 1
+    return depth
+
+
+def is_footer(cells: Sequence[str], width: int) -> bool:
+    """Tell whether the cells of a row that are not empty are a total, or one note in a table of several columns."""
+    if TOTAL.fullmatch(cells[0].rstrip(":")):
+        return True
+    return len(cells) == 1 and width > 2 and (bool(NOTE.match(cells[0].lower())) or len(cells[0].split()) > 2)
+
+
+def describe_row(what: str, where: str, cells: Sequence) -> dict:
+    """Return the entry of one row that was left out."""
+    return {"what": what, "rows": 1, "where": where, "text": show_cells(cells)}
+
+
+def show_cells(cells: Sequence) -> str:
+    """Return the cells of a row for a message, at most 60 characters, with `***` for what looks personal."""
+    texts = ["" if pd.isna(cell) else " ".join(str(cell).split()) for cell in cells]
+    personal = find_pii(pd.DataFrame([texts], dtype="str"))
+    text = " | ".join("***" if at in personal else text for at, text in enumerate(texts) if text)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def are_units(row: list[str], body: list[list[str]]) -> bool:
+    """Tell a row of units from data: words where all that follows are numbers, in two columns or in brackets."""
+    body = [other for other in body if len(other) == len(row)]
+    if len(body) < 3:
+        return False
+    amounts = [at for at in range(len(row)) if is_amount([other[at] for other in body])]
+    words = [row[at] for at in amounts if row[at] and row[at].lower() not in PLACEHOLDERS]
+    bracketed = bool(words) and all(re.fullmatch(r"[(\[].+[)\]]", word) for word in words)
+    return (len(words) > 1 or bracketed) and not any(map(is_number, words))
+
+
+def is_amount(cells: Sequence[str]) -> bool:
+    """Tell whether most of the cells that are not empty are numbers or dates."""
+    there = [cell for cell in cells if cell and cell.lower() not in PLACEHOLDERS]
+    return bool(there) and sum(map(is_number, there)) >= 0.8 * len(there)
+
+
+def is_number(cell: str) -> bool:
+    """Tell whether a cell is a number or a date in digits."""
+    return len(cell) < 50 and bool(AMOUNT.fullmatch(cell))
+
+
+def looks_like_data(row: list[str], body: list[list[str]]) -> bool:
+    """Tell whether a row has numbers where the rows below it have numbers, and no word there."""
+    body = [other for other in body if len(other) == len(row)]
+    amounts = [at for at in range(len(row)) if is_amount([other[at] for other in body]) and row[at]]
+    if amounts:
+        return all(is_number(row[at]) for at in amounts)
+    return len(body) > 1 and all(any(other[at] == cell for other in body) for at, cell in enumerate(row))

@@ -1,0 +1,197 @@
+"""Files that do not start with their header, or do not end with their data: what comes out is the table alone."""
+
+import io
+
+import openpyxl
+import pytest
+from stagebook.data.reading.sources import load_source
+from stagebook.project.errors import DataError
+
+NAMES = ["age", "plan", "y"]
+ROWS = [["31", "a", "1"], ["44", "b", "0"], ["27", "a", "0"], ["58", "c", "1"], ["39", "b", "1"]]
+
+
+def lines(rows, separator=","):
+    return "".join(separator.join(row) + "\n" for row in rows)
+
+
+TABLE, BODY = lines([NAMES, *ROWS]), lines(ROWS)
+WIDE = lines([NAMES, *ROWS], ";").replace("\n", ";;\n")
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Read text, bytes or sheets (rows by name) as a file of the test's own, for the target y."""
+
+    def read_content(content, name="t.csv", encoding="utf-8", **how):
+        path = tmp_path / name
+        if isinstance(content, dict):
+            book = openpyxl.Workbook()
+            book.remove(book.active)
+            for title, rows in content.items():
+                sheet = book.create_sheet(title)
+                for row in rows:
+                    sheet.append(row)
+            buffer = io.BytesIO()
+            book.save(buffer)
+            content = buffer.getvalue()
+        path.write_bytes(content if isinstance(content, bytes) else content.encode(encoding))
+        return load_source(str(path), **({"expect": ["y"]} | how))
+
+    return read_content
+
+
+def cells(frame):
+    return frame.astype("str").to_numpy().tolist()
+
+
+def whats(facts):
+    return [entry["what"] for entry in facts["skipped"]]
+
+
+@pytest.mark.parametrize(
+    ("content", "skipped"),
+    [
+        ("Quarterly export\nprepared by: sales\n\n" + TABLE, ["title", "title"]),
+        ("Report,2024\n" + TABLE, ["title"]),
+        ("Report;2024;Q1;;\n\n" + WIDE, ["title", "empty column"]),
+        ("Report;;;;\n" + WIDE, ["title", "empty column"]),
+        ("# exported 2024-01-31\n# units: years, none, none\n" + TABLE, ["comment", "comment"]),
+        ("// exported\n" + TABLE + "# end of export\n", ["comment", "comment"]),
+        ("# made by numpy\n# " + TABLE, ["comment"]),
+        (TABLE + "Total,5,3\n", ["total or note"]),
+        (TABLE + "Summe,5\n", ["total or note"]),
+        (TABLE + "\nSource: own survey\n(c) 2024\n", ["total or note", "total or note"]),
+        (TABLE + ",,\n\n,,\n", ["empty"]),
+        (WIDE + "Gesamt:;5;3;;\n;;;;\n", ["empty", "total or note", "empty column"]),
+        (lines([NAMES, *ROWS[:-1]]) + lines([NAMES]) + "39,b,1\n", ["header again"]),
+        (lines([NAMES]) + "(years),,(yes=1)\n" + BODY, ["units"]),
+        (lines([NAMES]) + "---,----,-\n" + BODY, ["line"]),
+        (lines([NAMES]) + "-----+------+----\n" + BODY + "(5 rows)\n", ["line", "total or note"]),
+        ("sep=,\n" + TABLE, []),
+        (TABLE.replace("\n", ",\n"), ["empty column"]),
+        (lines([NAMES]) + BODY.replace("\n", ",\n"), ["empty column"]),
+        ("," + TABLE.replace("\n", "\n,")[:-1], ["empty column"]),
+    ],
+)
+def test_only_the_table_comes_out(read, content, skipped):
+    frame, facts = read(content)
+    assert list(frame) == NAMES
+    assert cells(frame) == ROWS
+    assert whats(facts) == skipped
+
+
+@pytest.mark.parametrize("separator", [*",;\t|^~", "   ", "\t\t"])
+@pytest.mark.parametrize("above", ["", "Members, first quarter; all\n\n"])
+def test_separators(read, separator, above):
+    frame, _ = read(above + lines([NAMES, *ROWS], separator), expect=["y"])
+    assert cells(frame) == ROWS
+    assert cells(read(lines([NAMES, *ROWS], separator), expect=[])[0]) == ROWS
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"])
+def test_titles_in_other_encodings(read, encoding):
+    frame, facts = read("Übersicht für März\n\n" + TABLE.replace("a,", "ä,") + "Summe,5\n", encoding=encoding)
+    assert list(frame) == NAMES
+    assert (len(frame), frame["plan"].iloc[0], facts["header_row"]) == (5, "ä", 3)
+
+
+def test_names_of_two_rows_are_joined(read):
+    joined = ["", "sales_2023", "sales_2024", "costs_2023", "costs_2024"]
+    body = "".join(f"r{n},{n},2,3,{n % 2}\n" for n in range(5))
+    frame, _ = read(",sales,sales,costs,costs\n,2023,2024,2023,2024\n" + body, expect=["costs_2024"])
+    assert list(frame)[1:] == joined[1:]
+    assert len(frame) == 5
+    frame, _ = read("age,Sales,,y\n,2023,2024,\n" + "1,2,3,0\n" * 3)
+    assert list(frame) == ["age", "Sales_2023", "Sales_2024", "y"]
+    assert len(frame) == 3
+
+
+def test_row_names_of_r(read):
+    frame, _ = read(TABLE[:-1].replace("\n", "\nr,") + "\n")
+    assert list(frame) == ["column_1", *NAMES]
+    assert cells(frame.iloc[:, 1:]) == ROWS
+
+
+def test_values_over_several_lines_below_a_title(read):
+    frame, facts = read('Export "of all"\n' + TABLE + '60,"two\nlines, and more",1\n61,a,0\n')
+    assert cells(frame)[-2:] == [["60", "two\nlines, and more", "1"], ["61", "a", "0"]]
+    assert facts["header_row"] == 2
+
+
+def test_what_looks_like_a_note_is_kept_where_it_is_data(read):
+    rows = [["Total", "a", "1"], ["Summe", "b", "0"], ["# 3", "c", "1"], ["x", "", ""], ["z", "b", "1"]]
+    frame, facts = read(lines([NAMES, *rows]))
+    assert frame["age"].tolist() == ["Total", "Summe", "# 3", "x", "z"]
+    assert whats(facts) == []
+    frame, facts = read("# of rooms,y\n1,2\n3,4\n")
+    assert list(frame) == ["# of rooms", "y"]
+
+
+@pytest.mark.parametrize("content", [BODY, "Report\n" + BODY, lines(ROWS, ";"), {"s": ROWS}])
+def test_missing_header_is_named_with_the_fix(read, content):
+    name = "t.xlsx" if isinstance(content, dict) else "t.csv"
+    with pytest.raises(DataError, match=r"has no header.*31 \| a \| 1.*names: \[column_1, column_2, y\]"):
+        read(content, name)
+    frame, facts = read(content, name, names=NAMES)
+    assert list(frame) == NAMES
+    assert cells(frame) == ROWS
+    assert facts["header_row"] == 0
+
+
+def test_text_without_header_is_known_by_its_values(read):
+    with pytest.raises(DataError, match="has no header"):
+        read("a,yes\nb,no\na,no\nb,yes\n")
+
+
+def test_what_the_user_says_comes_first(read):
+    content = "a,b,c\n" + TABLE + "left,out,here\n% a remark, of two\n60,c,1\n"
+    frame, facts = read(content, header_row=1, comment="%", expect=[])
+    assert list(frame) == ["a", "b", "c"]
+    frame, facts = read(content, header_row=2, skip_rows=[8], comment="%")
+    assert list(frame) == NAMES
+    assert cells(frame) == [*ROWS, ["60", "c", "1"]]
+    frame, facts = read(content, header_row=2, names=["n", "p", "y"], skip_rows=[8], comment="%")
+    assert list(frame) == ["n", "p", "y"]
+    assert facts["header_row"] == 2
+    assert list(read(TABLE, names=NAMES)[0]["age"]) == [row[0] for row in ROWS]
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ({"header_row": 99}, "`ingest.header_row` is 99"),
+        ({"names": ["a", "y"]}, "`ingest.names` has 2 names, the table 3 columns"),
+    ],
+)
+def test_what_the_user_says_must_fit(read, how, words):
+    with pytest.raises(DataError, match=words):
+        read(TABLE, **how)
+
+
+def test_a_row_of_another_width_is_named_with_the_ways_out(read):
+    with pytest.raises(DataError, match=r"line 7 has 2 values, the header has 3.*skip_rows: \[7\].*header_row"):
+        read(TABLE + "60,c\n61,a,0\n")
+
+
+def test_workbook_with_titles_groups_and_totals(read):
+    typed = [[int(age), plan, int(y)] for age, plan, y in ROWS]
+    sheets = {
+        "About": [["Members"], ["as of", 2024]],
+        "Data": [[None, "Members"], [], [None, *NAMES], *([None, *row] for row in typed), [], [None, "Total", 5]],
+    }
+    frame, facts = read(sheets, "t.xlsx")
+    assert (facts["sheet"], facts["header_row"]) == ("Data", 3)
+    assert list(frame) == NAMES
+    assert frame["age"].dtype == "int64"
+    assert cells(frame) == ROWS
+    assert whats(facts) == ["title", "total or note", "empty column"]
+    groups = [["Person", None, "Result"], [*NAMES[:2], "y"], *typed]
+    assert list(read({"s": groups}, "t.xlsx")[0]) == NAMES
+    merged = [["age", "Spent", None, "y"], [None, 2023, 2024, None], *([1, 2, 3, n % 2] for n in range(4))]
+    assert list(read({"s": merged}, "t.xlsx")[0]) == ["age", "Spent_2023", "Spent_2024", "y"]
+
+
+def test_skipped_text_hides_what_is_personal(read):
+    _, facts = read("contact: me,ada@example.org\n" + TABLE)
+    assert facts["skipped"][0]["text"] == "contact: me | ***"
