@@ -153,3 +153,16 @@ def test_a_raw_table_becomes_a_schema():
     for arguments, words in ((("latte",), "no column 'latte'"), (("late", "hour"), "'hour' has no dates")):
         with pytest.raises(DataError, match=words):
             infer_table(raw, *arguments)
+
+
+def test_error_about_a_missing_target_shows_how_the_source_was_read():
+    raw = pd.DataFrame({"age;plan": ["31;a", "44;b"], "email": ["ada@example.org", "bob@example.org"]})
+    source = {"kind": "csv", "separator": ",", "encoding": "utf-8", "header_row": 3}
+    with pytest.raises(DataError) as caught:
+        infer_table(raw, "age", source=source)
+    said = str(caught.value)
+    assert "there is no column 'age'; there is 'age;plan', 'email'." in said
+    assert "kind 'csv', separator ',', encoding 'utf-8', header_row 3:\n  age;plan | email\n  31;a | ***" in said
+    assert "`separator`, `encoding`" in said and "`header_row`, `skip_rows`, `names`" in said
+    with pytest.raises(DataError, match=r"Did you mean `plan_`\?"):
+        infer_table(raw.set_axis(["plan_", "b"], axis=1), "plan", source=source)

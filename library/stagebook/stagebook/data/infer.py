@@ -7,11 +7,13 @@ from pathlib import Path
 import pandas as pd
 
 from ..project.errors import DataError
+from ..project.yaml_values import suggest
 from .conform import convert_column
 from .leakage import find_leaks
 from .parsing import numbers
 from .parsing.dates import parse_dates
 from .pii import find_pii
+from .reading.trim import explain_reading
 from .schema import Column, Table, write_schema
 from .tables import set_columns
 from .target import find_task
@@ -104,20 +106,22 @@ def is_identifier(name: str, values: pd.Series, type_: str) -> bool:
     return bool(values.astype("str").head(1000).str.split().str.len().mean() < 2 or ID_NAME.search(name))
 
 
-def infer_table(raw: pd.DataFrame, target: str, time_column: str = "") -> Table:
+def infer_table(raw: pd.DataFrame, target: str, time_column: str = "", source: dict | None = None) -> Table:
     """Return the table's schema: a type and a role for each column, with the reason where it is not a plain feature.
 
     Parameters
     ----------
     raw : DataFrame of shape (n_rows, n_columns)
         As ingested; numbers and dates may be text.
+    source : dict, optional
+        What `load_source` tells of the source; an error about a missing column shows it.
 
     Raises
     ------
     DataError
         A named column is not there, the time column has no dates, or the target cannot be predicted.
     """
-    check_columns(raw, target, time_column)
+    check_columns(raw, target, time_column, source)
     types = {name: infer_type(raw[name], name == target) for name in raw.columns}
     columns = {name: Column(name, type_, missing_values=words) for name, (type_, words) in types.items()}
     frame = set_columns(raw, {name: convert_column(raw[name], column) for name, column in columns.items()})
@@ -130,12 +134,16 @@ def infer_table(raw: pd.DataFrame, target: str, time_column: str = "") -> Table:
     return Table("table", columns, description="One row per example", owner="data engineering")
 
 
-def check_columns(raw: pd.DataFrame, target: str, time_column: str) -> None:
-    """Raise DataError if a column that params.yaml names is not there."""
+def check_columns(raw: pd.DataFrame, target: str, time_column: str, source: dict | None = None) -> None:
+    """Raise DataError if a column that params.yaml names is not there; it shows how the source was understood."""
     for parameter, name in (("target", target), ("time_column", time_column)):
         if name not in raw.columns and (name or parameter == "target"):
             have = ", ".join(map(repr, raw.columns[:50]))
-            raise DataError(f"`schema.{parameter}` in params.yaml: there is no column {name!r}; there is {have}.")
+            near = suggest(name, raw.columns)
+            how = f"\n{explain_reading(raw, source)}" if source else ""
+            raise DataError(
+                f"`schema.{parameter}` in params.yaml: there is no column {name!r}; there is {have}.{near}{how}"
+            )
 
 
 def find_roles(frame: pd.DataFrame, columns: dict[str, Column], target: str, time_column: str) -> dict:

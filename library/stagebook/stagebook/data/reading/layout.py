@@ -33,6 +33,13 @@ class Hints:
     comment: str = ""
     expect: Sequence[str] = ()
 
+    def __post_init__(self) -> None:
+        """Raise DataError for names that YAML does not read as text, and numbers that it does."""
+        for key, kind, fix in (("names", str, "text; write it in quotes"), ("skip_rows", int, "the number of a row")):
+            for value in getattr(self, key):
+                if type(value) is not kind:
+                    raise DataError(f"`ingest.{key}` has {value!r}; it must be {fix}.")
+
     def named(self, names: Sequence[str]) -> bool:
         """Tell whether all expected columns are among the names."""
         return bool(self.expect) and set(self.expect) <= set(names)

@@ -4,8 +4,10 @@ import tempfile
 from pathlib import Path
 
 import pandas as pd
+from ruamel.yaml import YAML
 
 from ...project.errors import DataError
+from ...project.root import find_root
 from ..origin import describe_file
 from .database import read_database
 from .delimited import read_delimited
@@ -15,7 +17,7 @@ from .locations import fetch_file, hide_secrets, is_database
 from .typed_files import Table, read_parquet, read_workbook
 from .unpack import find_kind, unpack_file
 
-__all__ = ["load_source", "read_source"]
+__all__ = ["expected_columns", "load_source", "read_source"]
 
 
 def read_source(path: str, **how: object) -> pd.DataFrame:
@@ -77,3 +79,9 @@ def read_file(path: str, hints: Hints, base: Path) -> tuple[str, Table]:
         kind = find_kind(inner)
         frame, names, found = readers[kind](inner, hints)
         return kind, (frame, names, found | describe_file(file))
+
+
+def expected_columns() -> list[str]:
+    """Return target and time column that `schema` of the project's params.yaml names: a header must have them."""
+    section = YAML(typ="safe").load((find_root() / "params.yaml").read_text(encoding="utf-8")).get("schema") or {}
+    return [str(section[name]) for name in ("target", "time_column") if section.get(name)]

@@ -8,7 +8,16 @@ import pandas as pd
 from ..parsing.numbers import PLACEHOLDERS
 from ..pii import find_pii
 
-__all__ = ["COMMENT", "are_units", "describe_row", "is_footer", "looks_like_data", "show_cells", "trim_table"]
+__all__ = [
+    "COMMENT",
+    "are_units",
+    "describe_row",
+    "explain_reading",
+    "is_footer",
+    "looks_like_data",
+    "show_cells",
+    "trim_table",
+]
 
 AMOUNT = re.compile(r"(?=\D*\d)[\d\s.,:/%+'€$£()-]+(e[+-]?\d+)?", re.IGNORECASE)  # numbers and dates
 COMMENT = ("#", "//", "%", ";;", "--")
@@ -123,3 +132,20 @@ def looks_like_data(row: list[str], body: list[list[str]]) -> bool:
     if amounts:
         return all(is_number(row[at]) for at in amounts)
     return len(body) > 1 and all(any(other[at] == cell for other in body) for at, cell in enumerate(row))
+
+
+def explain_reading(frame: pd.DataFrame, source: dict) -> str:
+    """Return how a source was understood, its first rows and which parameters change that, for an error.
+
+    Values that look personal are `***`. `source` is what `load_source` tells.
+    """
+    keys = ("kind", "separator", "encoding", "sheet", "header_row", "records")
+    facts = ", ".join(f"{key} {source[key]!r}" for key in keys if key in source)
+    top, personal = frame.iloc[:2, :20], find_pii(frame.head(100))
+    first = {name: ["***"] * len(top) if name in personal else top[name].tolist() for name in top}
+    rows = [list(first), *zip(*first.values(), strict=True)]
+    shown = "".join(f"\n  {show_cells(row)}" for row in rows)
+    changes = {"header_row": "`header_row`, `skip_rows`, `names`, `comment`", "separator": "`separator`, `encoding`"}
+    fixes = [words for name, words in (changes | {"sheet": "`sheet`"}).items() if name in source]
+    hint = f"\nIf that is wrong, change {', '.join(fixes)} in `ingest` of params.yaml." if fixes else ""
+    return f"The source was read as {facts}:{shown}{hint}"

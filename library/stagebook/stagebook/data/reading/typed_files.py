@@ -82,7 +82,8 @@ def has_names(sheet: Worksheet, hints: Hints) -> bool:
 def find_table(rows: dict[int, tuple], hints: Hints, sheet: str = "") -> Table:
     """Return the table in the rows of a sheet or of nested lists, by their numbers."""
     width = max(map(len, rows.values()))
-    grid = [[name_text(cell) for cell in row] + [""] * (width - len(row)) for row in islice(rows.values(), 1000)]
+    rows = {number: (*row, *[None] * (width - len(row))) for number, row in rows.items()}
+    grid = [[name_text(cell) for cell in row] for row in islice(rows.values(), 1000)]
     numbers = list(rows)
     layout = find_layout(grid, hints, numbers)
     check_header(grid, numbers, layout, hints, f"sheet {sheet!r}")
