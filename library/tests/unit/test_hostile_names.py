@@ -14,7 +14,21 @@ from stagebook.data.tables import read_table, set_columns, write_table
 from stagebook.data.validate import check_table, describe_table, find_moves
 from stagebook.features.encode import choose_columns, to_features
 
-KEYWORDS = ["self", "func", "index", "columns", "data", "name", "axis", "dtype", "level_0", "key", "by", "class", "None"]
+KEYWORDS = [
+    "self",
+    "func",
+    "index",
+    "columns",
+    "data",
+    "name",
+    "axis",
+    "dtype",
+    "level_0",
+    "key",
+    "by",
+    "class",
+    "None",
+]
 ODD = ["a: b", "? x", "- y", "# z", "{c}", "[d]", "&e", "*f", "!g", "|", ">", "%h", "@i", "`j`", "'", '"', "yes", "1",
        "1.5", "null", "~", "2024-01-31", "12:00", "<img src=x onerror=alert(1)>", "$a_b$", "a,b", "ß", "名", "\\"]  # fmt: skip
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=8)

@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from stagebook.data.infer import find_useless, infer_table, infer_type, is_identifier
+from stagebook.data.infer import find_useless, infer_table, is_identifier
+from stagebook.data.infer_types import infer_type
 from stagebook.data.leakage import find_leaks
 from stagebook.data.target import encode_target, find_task
 from stagebook.project.errors import DataError

@@ -10,7 +10,7 @@ from .tables import set_columns
 
 __all__ = ["convert_column", "convert_columns"]
 
-PARSERS = {"integer": parse_numbers, "number": parse_numbers, "boolean": parse_booleans, "date": parse_dates}
+PARSERS = {"boolean": parse_booleans, "date": parse_dates}
 
 
 def convert_columns(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
@@ -30,7 +30,8 @@ def convert_column(values: pd.Series, column: Column) -> pd.Series:
     if pd.api.types.is_datetime64_any_dtype(values) and column.type == "date":
         return values
     text = drop_placeholders(_to_text(values))
-    parsed = PARSERS[column.type](text)
+    is_number = column.type in ("integer", "number")
+    parsed = parse_numbers(text, column.decimal, column.suffixes) if is_number else PARSERS[column.type](text)
     unfit = parsed.isna() & text.notna()
     return parsed.astype(object).mask(unfit, text.astype(object)) if unfit.any() else parsed
 

@@ -21,7 +21,23 @@ CLOCK = (
     rf"\s*(?P<half>[ap]\.?m\.?)?\s*(?P<zone>z|utc|gmt|[+-]{D2}:?{D2}|[+-]{D2})?)?"
 )
 DAY, ORDINAL, RECENT = f"(?P<day>{D12})", "(?:st|nd|rd|th)?", f"(?P<year>(?:19|20){D2})"
-FIELDS = ["year", "month", "day", "a", "b", "mark", "name", "hour", "minute", "second", "fraction", "half", "zone"]
+FIELDS = [
+    "year",
+    "month",
+    "quarter",
+    "week",
+    "day",
+    "a",
+    "b",
+    "mark",
+    "name",
+    "hour",
+    "minute",
+    "second",
+    "fraction",
+    "half",
+    "zone",
+]
 SHAPES = [  # tried one after the other on the text in lower case
     rf"(?P<year>{D4})[-/.](?P<month>{D12})[-/.]{DAY}{CLOCK}",
     rf"{WEEKDAY}(?P<a>{D12})(?P<mark>[-/.])(?P<b>{D12})[-/.](?P<year>(?:1[5-9]|2[0-9]){D2}){CLOCK}",
@@ -34,6 +50,9 @@ SHAPES = [  # tried one after the other on the text in lower case
     rf"{RECENT}[-/](?P<month>0[1-9]|1[0-2])",
     rf"(?P<month>0[1-9]|1[0-2])[-/]{RECENT}",
     rf"{NAME}[-/,\s]+{RECENT}",
+    rf"{RECENT}[-/\s]?q(?P<quarter>[1-4])",
+    rf"q(?P<quarter>[1-4])[-/\s]?{RECENT}",
+    rf"{RECENT}-?w(?P<week>0[1-9]|[1-4][0-9]|5[0-3])",
 ]
 
 
@@ -41,7 +60,7 @@ def parse_dates(text: pd.Series) -> pd.Series:
     """Return dates and times (datetime64, no zone; times with a zone in UTC), missing where a value is none.
 
     ISO, `31.12.2024`, `12/31/2024`, two-digit years (69 is 1969, 68 is 2068), English names of months, `2024-12` (the
-    first of the month), `20241231`; a time after it. Plain numbers are no dates. If every day of a column could be a
+    first of the month), `2024Q3` (of the quarter), `2024-W05` (its Monday), `20241231`; a time after it. Plain numbers are no dates. If every day of a column could be a
     month, it is day-first between points or hyphens and month-first between slashes.
     """
     return map_unique(text.astype("str"), parse_distinct_dates)
@@ -52,7 +71,9 @@ def parse_distinct_dates(values: pd.Series) -> pd.Series:
     parts = find_parts(values.str.strip().str.lower())
     month, day = ("b", "a") if is_day_first(parts) else ("a", "b")
     named = parts["name"].str[:3].map({name: str(number) for number, name in enumerate(MONTHS, 1)})
-    parts["month"] = parts["month"].fillna(parts[month]).fillna(named)
+    quarter = parts["quarter"].map({str(number): str(number * 3 - 2) for number in range(1, 5)})
+    parts["month"] = parts["month"].fillna(parts[month]).fillna(named).fillna(quarter)
+    parts["month"] = parts["month"].mask(parts["week"].notna() & (parts["week"] != ""), "1")
     parts["day"] = parts["day"].fillna(parts[day])
     return pd.Series(join_parts(parts), index=values.index)
 
@@ -91,10 +112,17 @@ def join_parts(parts: pd.DataFrame) -> np.ndarray:
     months = ((year - 1970) * 12 + month - 1).astype("datetime64[M]")
     days = months.astype("datetime64[D]") + (day - 1)
     right &= days.astype("datetime64[M]") == months
+    days = np.where(whole(parts, "week", 0) > 0, first_monday(year) + (whole(parts, "week", 1) - 1) * 7, days)
     minutes = hour * 60 + minute - zone_minutes(parts["zone"])
     microseconds = whole(parts.assign(fraction=parts["fraction"].str.pad(6, "right", "0").str[:6]), "fraction", 0)
     times = days.astype("datetime64[us]") + (minutes * 60 + second) * 1_000_000 + microseconds
     return np.where(right, times, np.datetime64("NaT", "us"))
+
+
+def first_monday(year: np.ndarray) -> np.ndarray:
+    """Return the Monday of the first week of each year (ISO 8601): the week that has 4 January."""
+    fourth = (year - 1970).astype("datetime64[Y]").astype("datetime64[D]") + 3
+    return fourth - (fourth.astype("int64") + 3) % 7
 
 
 def zone_minutes(zone: pd.Series) -> np.ndarray:
