@@ -10,6 +10,7 @@ from ..project.errors import DataError
 from ..project.yaml_values import suggest
 from .infer_types import infer_columns
 from .leakage import find_leaks
+from .parsing.texts import show_value
 from .pii import find_pii
 from .reading.trim import explain_reading
 from .schema import Column, Table, write_schema
@@ -60,13 +61,6 @@ def find_useless(frame: pd.DataFrame, types: dict[str, str]) -> dict[str, tuple[
         elif (twin := seen.setdefault(fingerprint, name)) != name and frame[twin].equals(frame[name]):
             found[name] = "ignored", f"it is the same as {twin!r}"
     return found
-
-
-def show_value(value: object) -> str:
-    """Return a value as people write it: 1 for 1.0, 2024-01-31 for that day at midnight."""
-    if isinstance(value, pd.Timestamp) and value == value.normalize():
-        return str(value.date())
-    return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
 ID_NAME = re.compile(

@@ -54,6 +54,7 @@ class Column(Section):
     missing: StrictBool = _described("May values be missing?", True)
     missing_values: list[Scalar] = Field(default_factory=list, description="Values that stand for a missing one")
     decimal: Decimal = _described("Decimal mark of numbers in text; empty: what most values fit", "")
+    day_first: StrictBool | None = _described("Is 03/04/2024 in April? Empty: the column decides", None)
     suffixes: Names = Field(default_factory=list, description="What stands behind numbers: a unit, or k and M")
     min: Limit | None = _described("Smallest allowed number or date", None)
     max: Limit | None = _described("Largest allowed number or date", None)

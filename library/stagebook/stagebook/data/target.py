@@ -3,6 +3,7 @@
 import pandas as pd
 
 from ..project.errors import DataError
+from .parsing.texts import show_value
 
 __all__ = ["TASKS", "encode_target", "find_task"]
 
@@ -20,7 +21,7 @@ def find_task(target: pd.Series, where: str) -> str:
     if values.empty:
         raise DataError(f"{where}: the target has no values.")
     if distinct == 1:
-        raise DataError(f"{where}: the target is always {values.iloc[0]!r}; there is nothing to learn.")
+        raise DataError(f"{where}: the target is always {show_value(values.iloc[0])!r}; there is nothing to learn.")
     if pd.api.types.is_datetime64_any_dtype(values):
         raise DataError(f"{where}: the target has dates; predict a number of days, or a class.")
     if distinct == 2:

@@ -78,6 +78,7 @@ UNITS = {
     "sec",
 }
 UNITS |= {"ms", "day", "week", "month", "year", "kW", "kWh", "W", "V"}
+PLAIN = r"-?[0-9]+(?:\.[0-9]+)?"  # as a program writes numbers: no need to look for anything else
 SYMBOLS = "\u00b0\u00b5\u03bc\u00b2\u00b3"  # degree, micro, square, cube
 WITH_SUFFIX = f"^([+-]?[0-9.,'\u2019]+){BLANK}*([A-Za-z{SYMBOLS}][A-Za-z/{SYMBOLS}]{{0,11}})\\.?$"
 WITH_UNIT = rf"^([+-]?){BLANK}*({UNIT})?{BLANK}*(-?)(.*?){BLANK}*({UNIT})?$"
@@ -129,6 +130,8 @@ def parse_numbers(text: pd.Series, decimal: str = "", suffixes: Sequence[str] = 
 
 def parse_distinct_numbers(values: pd.Series, decimal: str = "", suffixes: Sequence[str] = ()) -> pd.Series:
     """Return the numbers in values of which no two are the same."""
+    if decimal != "," and matches(values, PLAIN).all():
+        return pd.Series(pc.cast(pa.array(values, pa.large_string()), pa.float64()).to_numpy())
     values, factors = split_suffixes(tidy_signs(values), suffixes)
     values, units = split_units(values)
     fits = {mark: matches(values, number_shape(group, mark)) for mark, group in ((".", ","), (",", "."))}
