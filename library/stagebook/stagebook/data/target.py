@@ -51,7 +51,9 @@ def encode_target(target: pd.Series, task: str, where: str) -> tuple[pd.Series, 
     if task == "regression":
         numbers = pd.to_numeric(target, errors="coerce").astype("float64")
         if (wrong := numbers.isna() & target.notna()).any():
-            raise DataError(f"{where}: {show_value(target[wrong].iloc[0])!r} is not a number; regression needs numbers.")
+            raise DataError(
+                f"{where}: {show_value(target[wrong].iloc[0])!r} is not a number; regression needs numbers."
+            )
         return numbers, []
     classes = sorted(target.unique())
     if len(classes) > MAX_CLASSES or (task == "binary" and len(classes) != 2):
