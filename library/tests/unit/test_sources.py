@@ -105,6 +105,7 @@ def test_values_stay_as_they_are_and_only_markers_are_missing(write):
         ('"Month", "1958"\n"JAN", "340, 1"\n', ["Month", "1958"]),
         ("a\tb,c\td\n1,5\t2\t3\n", ["a", "b,c", "d"]),
         ("a|b\n1,1|2,2\n", ["a", "b"]),
+        ("a,__split__\n1,2\n", ["a", "__split___2"]),
         ("PK,text\n1," + "x" * 200_000 + "\n", ["PK", "text"]),
     ],
 )
