@@ -195,3 +195,48 @@ def test_workbook_with_titles_groups_and_totals(read):
 def test_skipped_text_hides_what_is_personal(read):
     _, facts = read("contact: me,ada@example.org\n" + TABLE)
     assert facts["skipped"][0]["text"] == "contact: me | ***"
+
+
+FIXED = "".join(f"{age:<5}{plan:<10}{y:>4}\n" for age, plan, y in [NAMES, *ROWS])
+PLACES = FIXED.replace("b    ", "New York"[:5]).replace(
+    "c    ", "     "
+)  # a value with a blank, and one that is missing
+BOX = "+-----+------+---+\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "rows"),
+    [
+        (lines([NAMES, *ROWS], "::"), ROWS),
+        (lines([NAMES, *ROWS], "||"), ROWS),
+        (lines([NAMES, *ROWS], ":"), ROWS),
+        ("| " + lines([NAMES, ["----", ":---", "--:"], *ROWS], " | ").replace("\n", " |\n| ")[:-2], ROWS),
+        (BOX + "| " + lines([NAMES], " | ")[:-1] + " |\n" + BOX
+         + "| " + lines(ROWS, " | ").replace("\n", " |\n| ")[:-2] + BOX + "5 rows in set (0.00 sec)\n", ROWS),
+        (" age | plan | y \n-----+------+---\n " + lines(ROWS, " | ").replace("\n", " \n ")[:-1] + "(5 rows)\n\n", ROWS),
+        ("".join(f"'{a}', '{b}, x', {c}\n" for a, b, c in [NAMES, *ROWS]).replace(", x", "", 1),
+         [[a, f"{b}, x", c] for a, b, c in ROWS]),
+        (TABLE + '60,"say \\"x\\", y",1\n', [*ROWS, ["60", 'say "x", y', "1"]]),
+        (FIXED, ROWS),
+        ("Members of the club in 2024\n\n" + PLACES, [[a, {"b": "New Y", "c": ""}.get(b, b), y] for a, b, y in ROWS]),
+    ],
+)  # fmt: skip
+def test_other_ways_to_write_a_table(read, content, rows):
+    frame, _ = read(content, "t.txt")
+    assert list(frame) == NAMES
+    assert cells(frame.fillna("")) == rows
+
+
+def test_a_target_that_is_a_value_too(read):
+    rows = [["31", "y"], ["44", "n"], ["27", "y"]]
+    frame, facts = read(lines([["age", "y"], *rows]))
+    assert (cells(frame), facts["skipped"]) == (rows, [])
+    with pytest.raises(DataError, match="has no header"):
+        read(lines(rows))
+
+
+def test_a_second_table_below_is_left_out_and_counted(read):
+    frame, facts = read(TABLE + "\nday,n\n" + "1,2\n" * 30)
+    assert cells(frame) == ROWS
+    assert len(facts["skipped"]) == 21
+    assert facts["skipped"][-1] == {"what": "more", "rows": 11, "where": "", "text": ""}

@@ -5,6 +5,7 @@ import csv
 import io
 import re
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import pandas as pd
@@ -12,14 +13,15 @@ import pandas as pd
 from ...project.errors import DataError
 from .columns import tidy_names
 from .layout import Hints, Layout, Row, check_header, describe_top, find_layout
-from .rows import clean_lines, read_body
+from .rows import FIXED, Style, clean_lines, find_style, read_body
 from .text_encoding import SAMPLE, check_encoding, find_encoding, find_old_encoding
-from .trim import trim_table
+from .trim import shorten, trim_table
 
 __all__ = ["read_delimited"]
 
 SEPARATORS = [*",;\t|"]
 SELDOM = ["^", "~", "\x1f", " "]  # a blank is any number of blanks and tabs
+BY_NAME = ["::", "||", ":"]  # only where they find the expected names
 NAMES = {"\\t": "\t", "tab": "\t", "blank": " ", "space": " "}  # that `ingest.separator` can have
 TOP = 1000  # rows that are looked at
 
@@ -28,17 +30,18 @@ TOP = 1000  # rows that are looked at
 class Reading:
     """The first rows of a file as one separator cuts them, and the table in them."""
 
-    separator: str
+    style: Style
     rows: list[Row]
     numbers: list[int]  # the line on which each row begins, from 1
     layout: Layout
 
     def rate(self, hints: Hints) -> tuple[bool, float, int]:
-        """Return how well the separator fits: finds the expected names, share of rows as wide as the names, columns."""
-        width = len(self.layout.names)
-        rows = [row for row in self.rows if row]
-        fit = sum(len(row) == width for row in rows) / max(len(rows), 1) if width > 1 else 0
-        return hints.named(self.layout.names) and width > 1, fit, width
+        """Return how well the separator fits: finds the expected names, share of rows as wide as the names, names."""
+        names = self.layout.names
+        named = hints.named(names) and len(names) > 1
+        rows = [row for row in self.rows[self.layout.first if named else 0 :] if row]
+        fit = sum(len(row) == len(names) for row in rows) / max(len(rows), 1) if len(names) > 1 else 0
+        return named, fit, sum(map(bool, names))
 
 
 def read_delimited(file: Path, hints: Hints) -> tuple[pd.DataFrame, list[str], dict]:
@@ -77,20 +80,24 @@ def read_decoded(file: Path, hints: Hints, encoding: str) -> tuple[pd.DataFrame,
     layout, rows = reading.layout, reading.rows
     if len(head) < SAMPLE and not any(map(any, rows[layout.first :])):
         raise DataError("it has a header and no rows.")
-    check_header(rows, reading.numbers, layout, hints, f"separator {reading.separator!r}, encoding {encoding}")
-    found = {"separator": reading.separator, "encoding": encoding} | describe_top(rows, reading.numbers, layout, "line")
+    check_header(rows, reading.numbers, layout, hints, f"separator {reading.style.separator!r}, encoding {encoding}")
+    found = {"separator": reading.style.separator, "encoding": encoding} | describe_top(
+        rows, reading.numbers, layout, "line"
+    )
     first = layout.start(reading.numbers)
-    body, skipped = read_body(file, hints, encoding, reading.separator, first, tidy_names(layout.names), head)
+    body, skipped = read_body(file, hints, encoding, reading.style, first, tidy_names(layout.names), head)
+    if reading.style.separator == "|" and "line" in layout.skipped.values():  # a table as a terminal shows it
+        body = body.apply(lambda column: column.str.strip().replace("", None))
     frame, names, trimmed = trim_table(body, layout.names)
-    found["skipped"] += skipped + trimmed
+    found["skipped"] = shorten(found["skipped"] + skipped + trimmed)
     return frame.set_axis(tidy_names(names), axis=1), names, found
 
 
 def check_separator(separator: str) -> str:
-    """Return a separator as one character, or ""."""
+    """Return a separator as it stands in the file, or ""."""
     separator = NAMES.get(separator, separator)
-    if len(separator) > 1 or separator in ('"', "\n", "\r"):
-        raise DataError(f"`ingest.separator` is {separator!r}; it is one character, such as , ; | or tab, or `blank`.")
+    if separator != FIXED and (re.search(r"[\w\"\n\r]", separator) or len(separator) > 3):
+        raise DataError(f"`ingest.separator` is {separator!r}; it is a mark, such as , ; | ::, or tab, blank or fixed.")
     return separator
 
 
@@ -98,11 +105,18 @@ def choose_separator(head: str, hints: Hints) -> Reading:
     """Return the first rows as the separator cuts them that finds the expected names, or that fits most rows."""
     announced = re.match(r"sep=(.)\r?\n", head)  # as Excel writes it
     given = check_separator(hints.separator) or (announced[1] if announced else "")
-    found = try_separators(head, SEPARATORS, hints) if not given else []
-    if not given and max(found, default=(False, 0.0))[:2] < (False, 0.9):
-        found += [one for one in try_separators(head, SELDOM, hints) if one[:2] > (False, 0.95)]
-    best = max(found, default=None)
-    return best[-1] if best else cut_rows(head, given or ",", hints)
+    if given:
+        return cut_rows(head, given, hints)
+    best = max(try_separators(head, SEPARATORS, hints), default=(False, 0.0))
+    if best[0] or (best[1] >= 0.9 and not hints.expect):
+        return best[-1]
+    seldom = try_separators(head, [*SELDOM, *BY_NAME], hints)
+    named = [one for one in seldom if one[0] and one[1] > 0.95]
+    named = named or [one for one in try_separators(head, [FIXED], hints) if one[0]]
+    good = [one for one in seldom if one[1] > 0.95 and one[-1].style.separator in SELDOM]
+    if named or (good and best[1] < 0.9):
+        return max(named or good)[-1]
+    return best[-1] if best[2:] else cut_rows(head, ",", hints)
 
 
 def try_separators(head: str, separators: list[str], hints: Hints) -> list[tuple]:
@@ -118,15 +132,12 @@ def try_separators(head: str, separators: list[str], hints: Hints) -> list[tuple
 def cut_rows(head: str, separator: str, hints: Hints) -> Reading:
     """Return the rows of the start of a file, with the numbers of their lines, and where the table is in them."""
     rows, numbers, number = [], [], 1
-    lines = clean_lines(io.StringIO(head, newline=""), hints, separator)
-    reader = csv.reader(lines, delimiter=separator, skipinitialspace=True)
-    for row in reader:
-        rows.append([] if row == [""] else row)
+    style = find_style(head, separator, hints.expect)
+    reader = style.rows(clean_lines(io.StringIO(head, newline=""), hints, style))
+    for row in islice(reader, TOP):
+        rows.append([] if row == [""] else [cell.strip() for cell in row])
         numbers.append(number)
         number = reader.line_num + 1
-        if len(rows) == TOP:
-            break
-    if len(rows) > 1 and len(head) >= SAMPLE and len(rows) < TOP:
+    if 1 < len(rows) < TOP and len(head) >= SAMPLE:
         rows, numbers = rows[:-1], numbers[:-1]  # the last one is cut
-    rows = [[cell.strip() for cell in row] for row in rows]
-    return Reading(separator, rows, numbers, find_layout(rows, hints, numbers))
+    return Reading(style, rows, numbers, find_layout(rows, hints, numbers))

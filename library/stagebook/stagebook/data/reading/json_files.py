@@ -13,6 +13,7 @@ from .typed_files import Table, find_table
 
 __all__ = ["read_json"]
 
+COLUMN_KEYS, ROW_KEYS = ("columns", "fields", "header", "headers"), ("data", "rows", "records", "values")
 DEPTH = 8  # keys below each other in which records are looked for
 
 
@@ -86,15 +87,23 @@ def find_tables(content: object, hints: Hints, path: str = "", depth: int = DEPT
         return
     if not isinstance(content, dict) or not content or not depth:
         return
-    values, rows, names = list(content.values()), content.get("data"), content.get("columns")
+    values = list(content.values())
+    names, rows = (next((content[key] for key in keys if key in content), None) for keys in (COLUMN_KEYS, ROW_KEYS))
     if isinstance(names, list) and isinstance(rows, list) and all(isinstance(row, list) for row in rows):
-        yield path, [[name.get("name") if isinstance(name, dict) else name for name in names], *rows]
+        yield path, [[name_column(name) for name in names], *rows]
     elif all(isinstance(one, list) and not any(isinstance(value, dict) for value in one) for one in values):
         yield path, check_lengths(content, path)
     elif len(values) > 1 and all(isinstance(one, dict) and one for one in values):
         yield from ((path, table) for table in turn_records(content, hints))
     for key, value in content.items():
         yield from find_tables(value, hints, f"{path}.{key}" if path else str(key), depth - 1)
+
+
+def name_column(column: object) -> object:
+    """Return the name of a column from what describes it: text, or a record with its name."""
+    if not isinstance(column, dict):
+        return column
+    return next((column[key] for key in ("name", "fieldName", "id", "label") if key in column), None)
 
 
 def check_lengths(content: dict, path: str) -> dict:

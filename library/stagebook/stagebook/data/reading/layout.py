@@ -8,13 +8,12 @@ from statistics import median
 
 from ...project.errors import DataError
 from .columns import name_text
-from .trim import COMMENT, are_units, looks_like_data, show_cells
+from .trim import COMMENT, are_units, is_rule, looks_like_data, show_cells
 
 __all__ = ["Hints", "Layout", "Row", "check_header", "describe_top", "find_layout"]
 
 Row = list[str]  # a cell is text, "" if it is empty; an empty line has no cells
 TOP = 200  # rows in which a header is looked for
-RULE = re.compile(r"[-=+:|\s]+")
 
 
 @dataclass(frozen=True)
@@ -163,9 +162,10 @@ def without_mark(row: Row) -> Row:
 
 
 def is_value(rows: list[Row], place: int, column: int) -> bool:
-    """Tell whether a cell is a value of its column, as rows below have it too. A header may be there twice."""
-    below = (row for row in rows[place + 1 :] if row != rows[place])
-    return any(len(row) > column and row[column] == rows[place][column] for row in below)
+    """Tell whether a cell is a value of its column: other rows have it too, and its row looks like them."""
+    others = [row for at, row in enumerate(rows) if row != rows[place] and len(row) == len(rows[place])]
+    again = any(row[column] == rows[place][column] for row in others)
+    return again and looks_like_data(rows[place], others)
 
 
 def join_levels(rows: list[Row], layout: Layout, hints: Hints) -> Layout:
@@ -206,7 +206,7 @@ def skip_below(rows: list[Row], layout: Layout, width: int) -> Layout:
     layout.skipped = {place: what for place, what in layout.skipped.items() if what}
     while layout.header is not None and layout.first < len(rows) - 1:
         row = rows[layout.first]
-        rule = any("--" in cell or "==" in cell for cell in row) and all(map(RULE.fullmatch, filter(None, row)))
+        rule = is_rule(row)
         if any(row) and not rule and not are_units(row, rows[layout.first + 1 :]):
             break
         layout.skipped[layout.first] = "line" if rule else "units" if any(row) else "empty"
@@ -226,15 +226,17 @@ def describe_top(rows: list[Row], numbers: Sequence[int], layout: Layout, word: 
 
 def check_header(rows: list[Row], numbers: Sequence[int], layout: Layout, hints: Hints, how: str) -> None:
     """Raise DataError if no row has an expected name and what would be the header looks like data. `how`: as read."""
-    given = hints.header_row or hints.names or not hints.expect
-    if given or layout.header is None or set(hints.expect) & set(layout.names):
+    if hints.header_row or hints.names or not hints.expect or layout.header is None:
         return
+    named = [layout.names.index(name) for name in hints.expect if name in layout.names]
     row, body = rows[layout.header], rows[layout.first :]
+    if named and (len(row) != len(layout.names) or not is_value(rows, layout.header, named[0])):
+        return
     if len(row) == table_width(body) and looks_like_data(row, body):
         names = [hints.expect[0] if at == len(row) else f"column_{at}" for at in range(1, len(row) + 1)]
         raise DataError(
-            f"it has no header: row {numbers[layout.header]} ({show_cells(row)}) looks like data, and no row has the name "
-            f"{hints.expect[0]!r}. Name the {len(row)} columns in `ingest.names` of params.yaml, for example "
+            f"it has no header: row {numbers[layout.header]} ({show_cells(row)}) looks like data, and no other row "
+            f"has the name {hints.expect[0]!r}. Name the {len(row)} columns in `ingest.names` of params.yaml, for example "
             f"names: [{', '.join(names)}]. If there is a header, `ingest.header_row` is its number. "
             f"The file was read with {how}."
         )

@@ -2,8 +2,10 @@
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 import pandas as pd
 import pyarrow as pa
@@ -12,15 +14,81 @@ from pyarrow import csv as arrow_csv
 from ...project.errors import DataError
 from ..parsing.texts import MISSING
 from .layout import Hints
-from .trim import COMMENT, describe_row, is_footer
+from .trim import COMMENT, describe_row, is_footer, is_rule
 
-__all__ = ["clean_lines", "read_body"]
+__all__ = ["FIXED", "Style", "clean_lines", "find_style", "read_body"]
 
+FIXED, UNIT = "fixed", "\x1f"  # columns of characters; what is put between cells if a separator is not one character
 LONGEST = 1 << 24  # bytes in a row; a longer one is a quote that was never closed
 
 
+@dataclass(frozen=True)
+class Style:
+    """How the lines of a text file are cut into cells."""
+
+    separator: str  # " " is any number of blanks and tabs, FIXED are columns of characters
+    quote: str | None = '"'
+    escape: str | None = None
+    cuts: tuple[int, ...] = ()  # where fixed columns begin
+
+    @property
+    def delimiter(self) -> str:
+        """The one character that stands between cells after `cut`."""
+        return self.separator if len(self.separator) == 1 else UNIT
+
+    def rows(self, lines: Iterable[str], skipinitialspace: bool = True) -> Iterator[list[str]]:
+        """Return a reader of lines that `clean_lines` gives; its `line_num` is that of the line."""
+        quoting = csv.QUOTE_MINIMAL if self.quote else csv.QUOTE_NONE
+        how = {"quotechar": self.quote, "quoting": quoting, "skipinitialspace": skipinitialspace}
+        return csv.reader(
+            lines, delimiter=self.delimiter, escapechar=self.escape, doublequote=self.escape is None, **how
+        )
+
+    def cut(self, line: str) -> str:
+        """Return a line with one delimiter between its cells."""
+        if self.separator == " ":
+            return line.strip().replace("\t", " ") + "\n"
+        if self.separator == FIXED:
+            ends = [*self.cuts[1:], len(line)]
+            if any(line[end - 1 : end].strip() and line[end : end + 1].strip() for end in self.cuts[1:]):
+                return line  # text over all columns: a title, or a note
+            return UNIT.join(line[start:end].strip() for start, end in zip(self.cuts, ends, strict=True)) + "\n"
+        return line if len(self.separator) == 1 else line.replace(self.separator, UNIT)
+
+
+def find_style(head: str, separator: str, expect: Sequence[str] = ()) -> Style:
+    """Return how the lines at the start of a file are cut: with quotes `'` if there are no others, with `\\"` in quotes."""
+    if separator == FIXED:
+        return Style(separator, quote=None, cuts=find_cuts(head, expect))
+    between = re.escape(separator)
+    lines = head.splitlines()[:1000]
+    single = sum(bool(re.search(rf"(^|{between}) *'[^']*'($|{between})", line)) for line in lines)
+    quote = "'" if '"' not in head and 2 * single > len(lines) else '"'
+    escaped = any(re.search(rf"[^\\]\\{quote}", line) for line in lines)
+    doubled = any(re.search(rf"[^\\\s{between}]{quote}{quote}", line) for line in lines)
+    return Style(separator, quote, "\\" if escaped and not doubled else None)
+
+
+def find_cuts(head: str, expect: Sequence[str]) -> tuple[int, ...]:
+    """Return where columns of characters begin: in the middle of what is blank in all lines from the header on."""
+    lines = [line for line in head.splitlines()[:1000] if line.strip()]
+    named = (at for at, line in enumerate(lines) if expect and expect[0] in line)
+    lines = lines[next(named, 0) :]
+    usual = median(len(line.rstrip()) for line in lines)
+    lines = [line for line in lines if len(line.rstrip()) >= 0.6 * usual]
+    blank = [all(line[at : at + 1] in ("", " ") for line in lines) for at in range(max(map(len, lines), default=0))]
+    cuts, start = [0], None
+    for at, is_blank in enumerate(blank):
+        if is_blank:
+            start = at if start is None else start
+        elif start:  # not the blanks at the beginning
+            cuts.append((start + at + 1) // 2)
+        start = start if is_blank else None
+    return tuple(cuts)
+
+
 def read_body(
-    file: Path, hints: Hints, encoding: str, separator: str, first: int, names: list[str], head: str
+    file: Path, hints: Hints, encoding: str, style: Style, first: int, names: list[str], head: str
 ) -> tuple[pd.DataFrame, list[dict]]:
     """Return the rows from line `first` on, and what was left out as no data.
 
@@ -33,15 +101,15 @@ def read_body(
     head : str
         The start of the file.
     """
-    odd = separator == " " or hints.comment or hints.skip_rows
-    if odd or re.search(re.escape(separator) + ' +"', head):  # Arrow takes the blanks for a part of the value
-        return read_slowly(file, hints, encoding, separator, first, names)
+    odd = style.separator in (" ", FIXED) or len(style.separator) > 1 or hints.comment or hints.skip_rows
+    if odd or re.search(f"{re.escape(style.separator)} +{style.quote}", head):  # Arrow keeps the blanks before quotes
+        return read_slowly(file, hints, encoding, style, first, names)
     try:
-        frame = read_fast(file, separator, encoding, first, names)
+        frame = read_fast(file, style, encoding, first, names)
     except pa.ArrowInvalid as error:
         if "UTF8" in str(error):
             raise UnicodeError("a letter in it is none of UTF-8") from error
-        frame, skipped = read_slowly(file, hints, encoding, separator, first, names, skipinitialspace=False)
+        frame, skipped = read_slowly(file, hints, encoding, style, first, names, skipinitialspace=False)
         if skipped:
             return frame, skipped
         raise DataError(f'it cannot be read ({error}). Is a quote (") opened and never closed?') from error
@@ -50,12 +118,18 @@ def read_body(
     return frame, []
 
 
-def read_fast(file: Path, separator: str, encoding: str, first: int, names: list[str]) -> pd.DataFrame:
+def read_fast(file: Path, style: Style, encoding: str, first: int, names: list[str]) -> pd.DataFrame:
     """Read a table with Arrow: seconds for millions of rows."""
     table = arrow_csv.read_csv(
         file,
         arrow_csv.ReadOptions(skip_rows=first - 1, column_names=names, encoding=encoding, block_size=LONGEST),
-        arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True),
+        arrow_csv.ParseOptions(
+            delimiter=style.separator,
+            quote_char=style.quote,
+            escape_char=style.escape or False,
+            double_quote=style.escape is None,
+            newlines_in_values=True,
+        ),
         arrow_csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.large_string()), null_values=MISSING, strings_can_be_null=True
         ),
@@ -64,14 +138,13 @@ def read_fast(file: Path, separator: str, encoding: str, first: int, names: list
 
 
 def read_slowly(
-    file: Path, hints: Hints, encoding: str, separator: str, first: int, names: list[str], skipinitialspace: bool = True
+    file: Path, hints: Hints, encoding: str, style: Style, first: int, names: list[str], skipinitialspace: bool = True
 ) -> tuple[pd.DataFrame, list[dict]]:
     """Read a table row by row; return it, and the comments and notes that were left out."""
     skipped: list[dict] = []
     with file.open(encoding=encoding, newline="") as stream:
-        lines = clean_lines(stream, hints, separator)
-        reader = csv.reader(lines, delimiter=separator, skipinitialspace=skipinitialspace)
-        rows = list(take_rows(reader, len(names), first, separator, skipped))
+        reader = style.rows(clean_lines(stream, hints, style), skipinitialspace)
+        rows = list(take_rows(reader, len(names), first, style.separator, skipped))
     frame = pd.DataFrame(rows, columns=names, dtype="str")
     return frame.mask(frame.isin(MISSING)), skipped
 
@@ -100,6 +173,8 @@ def take_rows(reader: Iterator, width: int, first: int, separator: str, skipped:
             gap = False
         elif row[0].startswith(COMMENT[:2]):
             skipped.append(describe_row("comment", f"line {number}", row))
+        elif is_rule(row):
+            skipped.append(describe_row("line", f"line {number}", row))
         else:
             notes.append((number, row))
             if not gap and not is_footer([cell for cell in row if cell], 3):
@@ -116,16 +191,14 @@ def raise_width(number: int, row: list[str], width: int, separator: str) -> None
     )
 
 
-def clean_lines(lines: Iterable[str], hints: Hints, separator: str) -> Iterator[str]:
-    """Yield the lines of a file, an empty one for each that the user leaves out, blanks as one if they separate."""
+def clean_lines(lines: Iterable[str], hints: Hints, style: Style) -> Iterator[str]:
+    """Yield the lines of a file with one delimiter between cells; an empty line for each that the user leaves out."""
     left_out = set(hints.skip_rows)
     for number, line in enumerate(lines, 1):
         if number == 1:
             line = re.sub(r"^\ufeff?(sep=.(?=\r?\n))?", "", line)
-        if number in left_out or (hints.comment and line.lstrip().startswith(hints.comment)):
-            yield "\n"
-        else:
-            yield line.strip().replace("\t", " ") + "\n" if separator == " " else line
+        out = number in left_out or (hints.comment and line.lstrip().startswith(hints.comment))
+        yield "\n" if out else style.cut(line)
 
 
 def check_last_quote(file: Path, last: object) -> None:

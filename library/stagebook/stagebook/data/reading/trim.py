@@ -21,6 +21,7 @@ __all__ = [
 
 AMOUNT = re.compile(r"(?=\D*\d)[\d\s.,:/%+'€$£()-]+(e[+-]?\d+)?", re.IGNORECASE)  # numbers and dates
 COMMENT = ("#", "//", "%", ";;", "--")
+RULE = re.compile(r"[-=+:|\s]+")
 TOTAL = re.compile(
     r"(grand |sub-?)?(totals?|sums?)|average|mean|summen?|gesamt(summe)?|zwischensumme|insgesamt|durchschnitt|mittelwert"
     r"|somme|total g[ée]n[ée]ral|moyenne|suma|totale|media|soma|totaal|razem|итого|всего|合计|総計|合計",
@@ -90,9 +91,20 @@ def is_footer(cells: Sequence[str], width: int) -> bool:
     return len(cells) == 1 and width > 2 and (bool(NOTE.match(cells[0].lower())) or len(cells[0].split()) > 2)
 
 
+def is_rule(cells: Sequence[str]) -> bool:
+    """Tell whether a row is a line between others: `-----+----`."""
+    return any("--" in cell or "==" in cell for cell in cells) and all(map(RULE.fullmatch, filter(None, cells)))
+
+
 def describe_row(what: str, where: str, cells: Sequence) -> dict:
     """Return the entry of one row that was left out."""
     return {"what": what, "rows": 1, "where": where, "text": show_cells(cells)}
+
+
+def shorten(skipped: list[dict], most: int = 20) -> list[dict]:
+    """Return the first entries of what was left out, and one that counts the rows of the others."""
+    rest = sum(entry["rows"] for entry in skipped[most:])
+    return skipped[:most] + ([{"what": "more", "rows": rest, "where": "", "text": ""}] if rest else [])
 
 
 def show_cells(cells: Sequence) -> str:
