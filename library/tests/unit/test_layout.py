@@ -4,6 +4,8 @@ import io
 
 import openpyxl
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from stagebook.data.reading.sources import load_source
 from stagebook.project.errors import DataError
 
@@ -240,3 +242,29 @@ def test_a_second_table_below_is_left_out_and_counted(read):
     assert cells(frame) == ROWS
     assert len(facts["skipped"]) == 21
     assert facts["skipped"][-1] == {"what": "more", "rows": 11, "where": "", "text": ""}
+
+
+KINDS = [
+    st.integers(0, 5000).map(str),
+    st.integers(-999, 999).map(lambda cents: f"{cents / 100:.2f}"),
+    st.sampled_from(["a", "b", "id 7", "one two three"]),
+    st.dates().map(str),
+]
+ABOVE = st.sampled_from(["Report", "numbers of the north", "as of 2024-01-31", "# by x", "By|ada", "Title|||", "", " "])
+BELOW = st.sampled_from(["", "Total|5", "Source: somebody", "|", "|||", "Summe:|||", "(12 rows)"])
+WORDS = ["price", "city", "kind", "2023", "of all", "rate"]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_any_table_comes_out_of_titles_and_notes(read, data):
+    names = [*data.draw(st.lists(st.sampled_from(WORDS), min_size=1, max_size=5, unique=True)), "y"]
+    kinds = [data.draw(st.sampled_from(KINDS)) for _ in names]
+    rows = data.draw(st.lists(st.tuples(*kinds), min_size=5, max_size=12))
+    rows = [list(row) for row in rows] + [["x"] * len(names)]
+    pad = "|" * data.draw(st.integers(0, 2))
+    above, below = (data.draw(st.lists(part, max_size=3)) for part in (ABOVE, BELOW))
+    text = "\n".join([*above, *("|".join(row) + pad for row in [names, *rows]), *below])
+    frame, _ = read(text.replace("|", data.draw(st.sampled_from(["|", ";", ",", "\t"]))))
+    assert list(frame) == names
+    assert cells(frame) == rows

@@ -110,9 +110,9 @@ def read_body(
         if "UTF8" in str(error):
             raise UnicodeError("a letter in it is none of UTF-8") from error
         frame, skipped = read_slowly(file, hints, encoding, style, first, names, skipinitialspace=False)
-        if skipped:
-            return frame, skipped
-        raise DataError(f'it cannot be read ({error}). Is a quote (") opened and never closed?') from error
+        if not skipped and "Expected" not in str(error):  # it is none about the number of cells, which are all right
+            raise DataError(f'it cannot be read ({error}). Is a quote (") opened and never closed?') from error
+        return frame, skipped
     if len(frame):
         check_last_quote(file, frame.iloc[-1, -1])
     return frame, []
@@ -162,22 +162,20 @@ def take_rows(reader: Iterator, width: int, first: int, separator: str, skipped:
         number, line = line, reader.line_num + 1
         if number < first:
             continue
-        if len(row) > width and not any(row[width:]):
-            row = row[:width]
+        row = row[:width] if len(row) > width and not any(row[width:]) else row
+        footer = any(row) and is_footer([cell for cell in row if cell], width)
         if not any(row):
             gap = True
-        elif len(row) == width:
+        elif len(row) == width and not (notes and footer):
             if notes:
                 raise_width(*notes[0], width, separator)
             yield row
             gap = False
-        elif row[0].startswith(COMMENT[:2]):
-            skipped.append(describe_row("comment", f"line {number}", row))
-        elif is_rule(row):
-            skipped.append(describe_row("line", f"line {number}", row))
+        elif row[0].startswith(COMMENT[:2]) or is_rule(row):
+            skipped.append(describe_row("line" if is_rule(row) else "comment", f"line {number}", row))
         else:
             notes.append((number, row))
-            if not gap and not is_footer([cell for cell in row if cell], 3):
+            if not gap and not footer and not is_footer([cell for cell in row if cell], 3):
                 raise_width(number, row, width, separator)
     skipped += [describe_row("total or note", f"line {number}", row) for number, row in notes]
 

@@ -65,13 +65,13 @@ def trim_table(frame: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame,
 
 
 def find_headers(frame: pd.DataFrame, names: Sequence[str]) -> pd.Series:
-    """Return which rows repeat the names, as in files that were joined."""
-    same = pd.Series(True, index=frame.index)
+    """Return which rows repeat the names, as in files that were joined. Names that are all numbers may be data."""
+    same = pd.Series(not all(map(is_number, filter(None, names))), index=frame.index)
     for at, name in enumerate(names):
         if not same.any() or frame.empty:
             break
         same &= frame.iloc[:, at].astype(object).eq(name) if name else frame.iloc[:, at].isna()
-    return same & any(names)
+    return same
 
 
 def find_footer(frame: pd.DataFrame) -> int:
