@@ -187,11 +187,28 @@ def test_workbook_with_titles_groups_and_totals(read):
     assert list(frame) == NAMES
     assert frame["age"].dtype == "int64"
     assert cells(frame) == ROWS
-    assert whats(facts) == ["title", "total or note", "empty column"]
+    assert whats(facts) == ["title", "empty", "total or note", "empty column"]
     groups = [["Person", None, "Result"], [*NAMES[:2], "y"], *typed]
     assert list(read({"s": groups}, "t.xlsx")[0]) == NAMES
+    levels = [["2023", None, None, "y"], ["North", None, "South", None], ["a", "b", "a", None]]
+    frame, _ = read({"s": levels + [[1, 2, 3, n % 2] for n in range(4)]}, "t.xlsx")
+    assert list(frame) == ["2023_North_a", "2023_North_b", "2023_South_a", "y"]
     merged = [["age", "Spent", None, "y"], [None, 2023, 2024, None], *([1, 2, 3, n % 2] for n in range(4))]
     assert list(read({"s": merged}, "t.xlsx")[0]) == ["age", "Spent_2023", "Spent_2024", "y"]
+
+
+@pytest.mark.parametrize("kind", ["t.csv", "t.xlsx"])
+def test_subtotals_and_a_second_table_are_left_out(read, kind):
+    typed = [[int(age), plan, int(y)] for age, plan, y in ROWS]
+    rows = [NAMES, *typed[:3], ["Subtotal", 3, 1], *typed[3:], ["Total", 5, 3], [], ["plan", "price", ""], ["a", 3, ""]]
+    if kind == "t.csv":
+        rows = "".join("{},{},{}\n".format(*[*row, "", "", ""]) for row in rows)
+    frame, facts = read(rows if kind == "t.csv" else {"s": rows}, kind)
+    assert cells(frame) == ROWS
+    assert [entry["what"] for entry in facts["skipped"] if entry["what"] != "empty"] == [
+        "second table", "total or note", "total or note",
+    ]  # fmt: skip
+    assert facts["skipped"][0]["rows"] == 2
 
 
 def test_skipped_text_hides_what_is_personal(read):

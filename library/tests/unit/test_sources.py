@@ -174,6 +174,10 @@ def test_odd_types_become_what_parquet_holds(tmp_path):
 
 
 def test_names_that_are_no_text():
+    assert tidy_names([datetime.datetime(2024, 1, 31), pd.Timestamp("2024-02-29 12:00")]) == [
+        "2024-01-31",
+        "2024-02-29 12:00:00",
+    ]
     assert tidy_names([1, None, ("a", ""), ("a", "b"), np.nan, 2.5]) == ["1", "column_2", "a", "a_b", "column_5", "2.5"]
 
 

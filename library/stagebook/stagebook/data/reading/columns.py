@@ -37,7 +37,8 @@ def name_text(name: object) -> str:
         return "_".join(filter(None, map(name_text, name)))
     if name is None or pd.isna(name):
         return ""
-    return re.sub(r"[\x00-\x1f\x7f\ufeff]+", " ", str(name)).strip()
+    text = str(name).removesuffix(" 00:00:00") if isinstance(name, datetime) else str(name)  # a sheet of months
+    return re.sub(r"[\x00-\x1f\x7f\ufeff]+", " ", text).strip()
 
 
 def tidy_columns(frame: pd.DataFrame) -> pd.DataFrame:

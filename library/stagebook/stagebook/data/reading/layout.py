@@ -173,12 +173,16 @@ def join_levels(rows: list[Row], layout: Layout, hints: Hints) -> Layout:
     names, place = layout.names, layout.header
     empty = [at for at, name in enumerate(names) if not name]
     doubles = {name for name, count in Counter(names).items() if name and count > 1}
-    below, after = (rows[place + step] if place + step < len(rows) else [] for step in (1, 2))
-    if (empty or doubles) and len(below) == len(names):
-        joined = join_names(names, below)
-        fills = bool(empty) and all(below[at] for at in empty) and filled(below) < min(len(names), filled(after))
+    joined = names
+    for step in (1, 2) if empty or doubles else ():
+        below, after = (rows[at] if at < len(rows) else [] for at in (place + step, place + step + 1))
+        if len(below) != len(names):
+            break
+        joined = join_names(joined, below)
+        fills = bool(empty) and all(joined) and filled(below) < min(len(names), filled(after))
         if fills or (doubles and hints.named(joined) and not hints.named(names)):
-            return Layout(joined, place + 1, place + 2, {place: ""})
+            upper = dict.fromkeys(range(place, place + step), "")
+            return Layout(joined, place + step, place + step + 1, upper)
     above = rows[place - 1] if place else []
     if doubles and len(above) == len(names) and filled(above) > 1:
         joined = join_names(above, names)
@@ -191,8 +195,8 @@ def join_names(upper: Row, lower: Row) -> list[str]:
     """Return `sales_2023` for 2023 below sales; an upper name stands over the empty cells to its right, too."""
     joined, group = [], ""
     for high, low in zip(map(name_text, upper), map(name_text, lower), strict=True):
-        group = high or (group if low else "")
-        joined.append(name_text((group, low)))
+        group = high or group
+        joined.append(name_text((group, low)) if low else high)
     return joined
 
 

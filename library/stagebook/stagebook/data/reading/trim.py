@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from ..parsing.numbers import PLACEHOLDERS
+from ..parsing.texts import matches
 from ..pii import find_pii
 
 __all__ = [
@@ -43,7 +44,7 @@ def trim_table(frame: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame,
     names : sequence of str
         The names in the file; "" where there is none.
     """
-    skipped = []
+    frame, skipped = cut_second_table(frame, names)
     empty = frame.isna().all(axis=1)
     if empty.any():
         skipped.append({"what": "empty", "rows": int(empty.sum()), "where": "in or below the table", "text": ""})
@@ -52,6 +53,10 @@ def trim_table(frame: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame,
     if footer:
         skipped += [describe_row("total or note", "below the table", row) for row in frame.iloc[-footer:].to_numpy()]
         frame = frame.iloc[:-footer]
+    inner = find_inner_totals(frame)
+    if inner.any():
+        skipped += [describe_row("total or note", "in the table", row) for row in frame[inner].to_numpy()]
+        frame = frame[~inner]
     again = find_headers(frame, names)
     if again.any():
         skipped.append({"what": "header again", "rows": int(again.sum()), "where": "in the table", "text": ""})
@@ -62,6 +67,41 @@ def trim_table(frame: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame,
         text = f"column {', '.join(columns)}"
         skipped.append({"what": "empty column", "rows": 0, "where": "without a name", "text": text})
     return frame.iloc[:, used].reset_index(drop=True), [names[at] for at in used], skipped
+
+
+def cut_second_table(frame: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, list[dict]]:
+    """Return the rows above another table: above an empty row with words below it where the numbers of this one are."""
+    empty = frame.isna().all(axis=1).to_numpy()
+    for at in (empty[:-1] & ~empty[1:]).nonzero()[0][:DEEPEST]:
+        above = as_texts(frame.iloc[: at + 1].dropna(how="all").tail(100))
+        above = [row for row in above if not is_footer([cell for cell in row if cell], len(names))]
+        row, *below = as_texts(frame.iloc[at + 1 : at + 3])
+        there = [cell for cell in row if cell]
+        words = len(there) > 1 and not any(map(is_number, there)) and not is_footer(there, len(row))
+        begins = words and row != list(names) and any(is_number(cell) for other in below for cell in other)
+        if begins and len(above) > 2 and any(row[place] for place in find_amounts(row, above)):
+            left = len(frame) - int(at) - 1
+            cut = {"what": "second table", "rows": left, "where": "below the table", "text": show_cells(row)}
+            return frame.iloc[: at + 1], [cut]
+    return frame, []
+
+
+def find_inner_totals(frame: pd.DataFrame) -> pd.Series:
+    """Return which rows have `Subtotal` in a column of numbers, one of the first three."""
+    found = pd.Series(False, index=frame.index)
+    for at in range(min(3, frame.shape[1])):
+        values = frame.iloc[:, at].dropna()
+        first = [str(value) for value in values.head(100)]
+        if len(values) > 2 and is_amount([text for text in first if not TOTAL.fullmatch(text.rstrip(":"))]):
+            texts = values[values.map(type).eq(str)] if values.dtype == object else values
+            total = matches(texts.astype("str"), f"(?i)(?:{TOTAL.pattern}):?")
+            found.loc[texts.index[total]] = True
+    return found
+
+
+def as_texts(frame: pd.DataFrame) -> list[list[str]]:
+    """Return the cells of a few rows as text, "" where there is none."""
+    return [["" if pd.isna(cell) else str(cell).strip() for cell in row] for row in frame.to_numpy(dtype=object)]
 
 
 def find_headers(frame: pd.DataFrame, names: Sequence[str]) -> pd.Series:
@@ -120,10 +160,15 @@ def are_units(row: list[str], body: list[list[str]]) -> bool:
     body = [other for other in body if len(other) == len(row)]
     if len(body) < 3:
         return False
-    amounts = [at for at in range(len(row)) if is_amount([other[at] for other in body])]
+    amounts = find_amounts(row, body)
     words = [row[at] for at in amounts if row[at] and row[at].lower() not in PLACEHOLDERS]
     bracketed = bool(words) and all(re.fullmatch(r"[(\[].+[)\]]", word) for word in words)
     return (len(words) > 1 or bracketed) and not any(map(is_number, words))
+
+
+def find_amounts(row: list[str], body: list[list[str]]) -> list[int]:
+    """Return the places of a row where the rows of `body` have numbers."""
+    return [at for at in range(len(row)) if is_amount([other[at] for other in body])]
 
 
 def is_amount(cells: Sequence[str]) -> bool:
@@ -140,7 +185,7 @@ def is_number(cell: str) -> bool:
 def looks_like_data(row: list[str], body: list[list[str]]) -> bool:
     """Tell whether a row has numbers where the rows below it have numbers, and no word there."""
     body = [other for other in body if len(other) == len(row)]
-    amounts = [at for at in range(len(row)) if is_amount([other[at] for other in body]) and row[at]]
+    amounts = [at for at in find_amounts(row, body) if row[at]]
     if amounts:
         return all(is_number(row[at]) for at in amounts)
     return len(body) > 1 and all(any(other[at] == cell for other in body) for at, cell in enumerate(row))

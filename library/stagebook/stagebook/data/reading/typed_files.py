@@ -87,7 +87,9 @@ def find_table(rows: dict[int, tuple], hints: Hints, sheet: str = "") -> Table:
     numbers = list(rows)
     layout = find_layout(grid, hints, numbers)
     check_header(grid, numbers, layout, hints, f"sheet {sheet!r}")
-    body = pd.DataFrame([row for number, row in rows.items() if number >= layout.start(numbers)], dtype=object)
+    start = layout.start(numbers)
+    gaps = {number - 1: (None,) * width for number in numbers if number > start and number - 1 not in rows}
+    body = pd.DataFrame([row for number, row in sorted((rows | gaps).items()) if number >= start], dtype=object)
     body = body.reindex(columns=range(len(layout.names)))
     body, names, trimmed = trim_table(body.mask(body.isin(MISSING)), layout.names)
     found = describe_top(grid, numbers, layout, "row")
