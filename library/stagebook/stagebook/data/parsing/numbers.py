@@ -80,7 +80,7 @@ UNITS = {
 UNITS |= {"ms", "day", "week", "month", "year", "kW", "kWh", "W", "V"}
 PLAIN = r"-?[0-9]+(?:\.[0-9]+)?"  # as a program writes numbers: no need to look for anything else
 SYMBOLS = "\u00b0\u00b5\u03bc\u00b2\u00b3"  # degree, micro, square, cube
-WITH_SUFFIX = f"^([+-]?[0-9.,'\u2019]+){BLANK}*([A-Za-z{SYMBOLS}][A-Za-z/{SYMBOLS}]{{0,11}})\\.?$"
+WITH_SUFFIX = f"^([+-]?[€$£¥₹₽₩₺₫฿₴]?[0-9.,'\u2019]+){BLANK}*([A-Za-z{SYMBOLS}][A-Za-z/{SYMBOLS}]{{0,11}})\\.?$"
 WITH_UNIT = rf"^([+-]?){BLANK}*({UNIT})?{BLANK}*(-?)(.*?){BLANK}*({UNIT})?$"
 
 
@@ -168,7 +168,7 @@ def find_suffixes(text: pd.Series) -> list[str]:
     """
     values = tidy_signs(text.astype("str").dropna())
     some = matches(values, WITH_SUFFIX[1:-1])
-    if not some.any():
+    if not some.any() or matches(values[some], "0[0-9].*").any():  # 0123A is a code
         return []
     words = replace(values[some], WITH_SUFFIX, r"\2").map(singular)
     counts = words[words.map(words.value_counts()) > 0.01 * len(values)].unique().tolist()

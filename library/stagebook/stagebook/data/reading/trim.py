@@ -73,7 +73,7 @@ def cut_second_table(frame: pd.DataFrame, names: Sequence[str]) -> tuple[pd.Data
     """Return the rows above another table: above an empty row with words below it where the numbers of this one are."""
     empty = frame.isna().all(axis=1).to_numpy()
     for at in (empty[:-1] & ~empty[1:]).nonzero()[0][:DEEPEST]:
-        above = as_texts(frame.iloc[: at + 1].dropna(how="all").tail(100))
+        above = as_texts(frame.iloc[max(0, at - 100) : at + 1].dropna(how="all"))
         above = [row for row in above if not is_footer([cell for cell in row if cell], len(names))]
         row, *below = as_texts(frame.iloc[at + 1 : at + 3])
         there = [cell for cell in row if cell]
