@@ -17,6 +17,7 @@ from sklearn.ensemble import (
 )
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import log_loss, root_mean_squared_error
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
@@ -25,10 +26,21 @@ from ..project.errors import DataError
 from .columns import ONE_HOT, encode_columns
 from .task import Task
 
-__all__ = ["HIST_GRADIENT_BOOSTING", "LINEAR", "RANDOM_FOREST", "ModelKind", "Rows", "choose_models", "fit"]
+__all__ = [
+    "HIST_GRADIENT_BOOSTING",
+    "LINEAR",
+    "RANDOM_FOREST",
+    "ModelKind",
+    "Rows",
+    "choose_models",
+    "fit",
+    "measure_loss",
+]
 
 Rows = tuple[pd.DataFrame, pd.Series]  # features of shape (n_rows, n_features), label of shape (n_rows,)
 ROWS_FOR_THREADS = 100_000
+ROWS_PER_TREE = 20_000  # of a forest: more rows make it larger and slower, and hardly better
+STRENGTHS = (0.003, 0.01, 0.1, 1.0, 10.0)  # the values of `C` that a linear model tries
 # Categories as plain numbers, as many as trees can tell apart; one that training never saw is -1.
 CODES = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
 
@@ -45,11 +57,15 @@ class ModelKind:
         `suggest(trial)` asks an optuna trial for settings. They go over those of params.yaml.
     settings : list of str
         Names of all settings that there are.
+    freeze : callable or None
+        `freeze(model, settings)` returns the settings that fit this kind again without a validation split: what a fitted
+        model chose by it, such as the number of trees, becomes a setting. None: the kind cannot be fitted again.
     """
 
     fit: Callable[..., Pipeline]
     suggest: Callable[..., dict]
     settings: list[str]
+    freeze: Callable[[Pipeline, dict], dict] | None = None
 
 
 def choose_models(
@@ -84,35 +100,61 @@ def fit(kind: ModelKind, train: Rows, validation: Rows, task: Task, seed: int, s
         return kind.fit(train, validation, task, seed, **settings)
 
 
-def fit_linear(train: Rows, validation: Rows, task: Task, seed: int, C: float = 1.0) -> Pipeline:
-    """Return a logistic or ridge regression; `C` is the inverse of the regularisation."""
+def measure_loss(model: Pipeline, features: pd.DataFrame, label: pd.Series, task: Task) -> float:
+    """Return log loss or, for regression, root mean squared error."""
+    if task.kind == "regression":
+        return float(f"{root_mean_squared_error(label, model.predict(features)):.5g}")
+    return round(log_loss(label, model.predict_proba(features), labels=range(len(task.classes))), 4)
+
+
+def fit_linear(train: Rows, validation: Rows, task: Task, seed: int, C: float | None = None) -> Pipeline:
+    """Return a logistic or ridge regression; `C` is the inverse of the regularisation.
+
+    Without `C`, the one of `STRENGTHS` with the lowest loss on `validation` is used.
+    """
     numbers = make_pipeline(SimpleImputer(), StandardScaler())
     columns = encode_columns(train[0], task.kind, numbers, ONE_HOT, few=30)
-    model = Ridge(alpha=1 / C) if task.kind == "regression" else LogisticRegression(C=C, max_iter=500)
-    return _join(columns, model, train)
+    encoded = columns.fit_transform(*train).astype(np.float64)
+
+    def learn(C: float) -> Pipeline:
+        model = Ridge(alpha=1 / C) if task.kind == "regression" else LogisticRegression(C=C, max_iter=500)
+        return _fit_encoded(columns, model, encoded, train[1])
+
+    if C is not None:
+        return learn(C)
+    return min((learn(one) for one in STRENGTHS), key=lambda model: measure_loss(model, *validation, task))
 
 
-def fit_boosting(train: Rows, validation: Rows, task: Task, seed: int, **settings) -> Pipeline:
+def fit_boosting(
+    train: Rows, validation: Rows, task: Task, seed: int, early_stopping: bool = True, **settings
+) -> Pipeline:
     """Return HistGradientBoosting, stopped when the loss on `validation` no longer falls."""
     columns = encode_columns(train[0], task.kind, "passthrough", CODES, few=255, sparse_threshold=0)
     model = HistGradientBoostingRegressor if task.kind == "regression" else HistGradientBoostingClassifier
-    trees = model(early_stopping=True, scoring="loss", random_state=seed, **_fit_leaf(settings, train))
+    options = {"early_stopping": early_stopping, "scoring": "loss", "random_state": seed}
+    trees = model(**options, **_fit_leaf(settings, train))
     encoded = columns.fit_transform(*train)
-    trees.fit(encoded, train[1], X_val=columns.transform(validation[0]), y_val=validation[1])
-    return make_pipeline(columns, trees)
+    unseen = {"X_val": columns.transform(validation[0]), "y_val": validation[1]} if early_stopping else {}
+    return make_pipeline(columns, trees.fit(encoded, train[1], **unseen))
 
 
 def fit_forest(train: Rows, validation: Rows, task: Task, seed: int, **settings) -> Pipeline:
-    """Return a random forest; a missing number is the median, since ONNX does not know a forest's own way."""
+    """Return a random forest; a missing number is the median, since ONNX does not know a forest's own way.
+
+    A tree learns from at most `ROWS_PER_TREE` rows, unless `max_samples` is set.
+    """
     columns = encode_columns(train[0], task.kind, SimpleImputer(strategy="median"), CODES, few=255, sparse_threshold=0)
     model = RandomForestRegressor if task.kind == "regression" else RandomForestClassifier
-    return _join(columns, model(n_jobs=-1, random_state=seed, **_fit_leaf(settings, train)), train)
-
-
-def _join(columns: BaseEstimator, model: BaseEstimator, train: Rows) -> Pipeline:
+    if len(train[1]) > ROWS_PER_TREE and settings.get("bootstrap", True):
+        settings = {"max_samples": ROWS_PER_TREE} | settings
     encoded = columns.fit_transform(*train).astype(np.float64)
+    forest = model(n_jobs=-1, random_state=seed, **_fit_leaf(settings, train))
+    return _fit_encoded(columns, forest, encoded, train[1])
+
+
+def _fit_encoded(columns: BaseEstimator, model: BaseEstimator, encoded: np.ndarray, label: pd.Series) -> Pipeline:
     with threadpool_limits(1, user_api="blas"):  # the last digits of a sum depend on how many threads share it
-        return make_pipeline(columns, model.fit(encoded, train[1]))
+        return make_pipeline(columns, model.fit(encoded, label))
 
 
 def _fit_leaf(settings: dict, train: Rows) -> dict:
@@ -121,7 +163,18 @@ def _fit_leaf(settings: dict, train: Rows) -> dict:
     return settings | {"min_samples_leaf": min(settings.get("min_samples_leaf", 20), most)}
 
 
-LINEAR = ModelKind(fit_linear, lambda trial: {"C": trial.suggest_float("C", 1e-3, 1e3, log=True)}, ["C"])
+def _freeze_linear(model: Pipeline, settings: dict) -> dict:
+    return settings | {"C": getattr(model[-1], "C", None) or 1 / model[-1].alpha}
+
+
+def _freeze_boosting(model: Pipeline, settings: dict) -> dict:
+    # A tenth more trees, since there are more rows.
+    return settings | {"max_iter": round(1.1 * model[-1].n_iter_), "early_stopping": False}
+
+
+LINEAR = ModelKind(
+    fit_linear, lambda trial: {"C": trial.suggest_float("C", 1e-3, 1e3, log=True)}, ["C"], _freeze_linear
+)
 HIST_GRADIENT_BOOSTING = ModelKind(
     fit_boosting,
     lambda trial: {
@@ -131,6 +184,7 @@ HIST_GRADIENT_BOOSTING = ModelKind(
         "l2_regularization": trial.suggest_float("l2_regularization", 1e-3, 10.0, log=True),
     },
     list(HistGradientBoostingRegressor().get_params()),
+    _freeze_boosting,
 )
 RANDOM_FOREST = ModelKind(
     fit_forest,
@@ -140,4 +194,5 @@ RANDOM_FOREST = ModelKind(
         "max_features": trial.suggest_float("max_features", 0.1, 1.0),
     },
     list(RandomForestRegressor().get_params()),
+    lambda model, settings: settings,
 )
