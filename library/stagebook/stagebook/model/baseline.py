@@ -38,7 +38,7 @@ def fit_trivial(label: pd.Series, task: Task) -> dict[str, float]:
 def fit_baseline(train: Rows, task: Task, few: list[str]) -> Pipeline:
     """Return a linear model of the columns `few`, or a tree of depth 3 if none are named."""
     if few:
-        return fit_linear((train[0][few], train[1]), train, task, seed=0, C=1.0)
+        return fit_linear((train[0][few], train[1]), train, task, seed=0)
     numbers = SimpleImputer(strategy="median")
     columns = encode_columns(train[0], task.kind, numbers, CODES, few=255, sparse_threshold=0)
     tree = DecisionTreeRegressor if task.kind == "regression" else DecisionTreeClassifier

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import log_loss, root_mean_squared_error
 from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold
+from sklearn.pipeline import Pipeline
 
-from .kinds import ModelKind, fit, measure_loss
+from .kinds import ModelKind, fit
 from .task import Task, split_columns
 
 __all__ = ["Fold", "fold_losses", "make_folds", "measure_loss", "thin_out"]
@@ -50,6 +52,13 @@ def _by_time(time: pd.Series, folds: int) -> list[Fold]:
 def thin_out(table: pd.DataFrame, most: int) -> pd.DataFrame:
     """Return at most `most` rows, taken evenly over the whole table."""
     return table.iloc[np.unique(np.linspace(0, len(table) - 1, min(most, len(table))).astype(int))]
+
+
+def measure_loss(model: Pipeline, features: pd.DataFrame, label: pd.Series, task: Task) -> float:
+    """Return log loss or, for regression, root mean squared error."""
+    if task.kind == "regression":
+        return float(f"{root_mean_squared_error(label, model.predict(features)):.5g}")
+    return round(log_loss(label, model.predict_proba(features), labels=range(len(task.classes))), 4)
 
 
 def fold_losses(

@@ -5,6 +5,7 @@
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,6 @@ from sklearn.ensemble import (
 )
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.metrics import log_loss, root_mean_squared_error
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
@@ -33,14 +33,14 @@ __all__ = [
     "ModelKind",
     "Rows",
     "choose_models",
+    "expand_settings",
     "fit",
-    "measure_loss",
 ]
 
 Rows = tuple[pd.DataFrame, pd.Series]  # features of shape (n_rows, n_features), label of shape (n_rows,)
 ROWS_FOR_THREADS = 100_000
+LISTS = {"categorical_features", "interaction_cst", "monotonic_cst"}  # of scikit-learn: a list is one value
 ROWS_PER_TREE = 20_000  # of a forest: more rows make it larger and slower, and hardly better
-STRENGTHS = (0.003, 0.01, 0.1, 1.0, 10.0)  # the values of `C` that a linear model tries
 # Categories as plain numbers, as many as trees can tell apart; one that training never saw is -1.
 CODES = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
 
@@ -93,6 +93,14 @@ def choose_models(
     return {name: given.get(name, {}) for name in chosen}
 
 
+def expand_settings(settings: dict) -> list[dict]:
+    """Return all combinations of those settings that list values to try, as in `{"C": [1.0, 0.1]}`; first values first."""
+    lists = {name: value for name, value in settings.items() if isinstance(value, list) and name not in LISTS}
+    if empty := [name for name, values in lists.items() if not values]:
+        raise DataError(f"params.yaml, `train`: the setting {empty[0]!r} is an empty list; give it a value.")
+    return [settings | dict(zip(lists, values, strict=True)) for values in product(*lists.values())]
+
+
 def fit(kind: ModelKind, train: Rows, validation: Rows, task: Task, seed: int, settings: dict) -> Pipeline:
     """Return the fitted model; the same arguments give the same model on any number of cores."""
     # On fewer rows, threads wait for each other longer than they work; on a busy machine ten times as long.
@@ -100,29 +108,12 @@ def fit(kind: ModelKind, train: Rows, validation: Rows, task: Task, seed: int, s
         return kind.fit(train, validation, task, seed, **settings)
 
 
-def measure_loss(model: Pipeline, features: pd.DataFrame, label: pd.Series, task: Task) -> float:
-    """Return log loss or, for regression, root mean squared error."""
-    if task.kind == "regression":
-        return float(f"{root_mean_squared_error(label, model.predict(features)):.5g}")
-    return round(log_loss(label, model.predict_proba(features), labels=range(len(task.classes))), 4)
-
-
-def fit_linear(train: Rows, validation: Rows, task: Task, seed: int, C: float | None = None) -> Pipeline:
-    """Return a logistic or ridge regression; `C` is the inverse of the regularisation.
-
-    Without `C`, the one of `STRENGTHS` with the lowest loss on `validation` is used.
-    """
+def fit_linear(train: Rows, validation: Rows, task: Task, seed: int, C: float = 1.0) -> Pipeline:
+    """Return a logistic or ridge regression; `C` is the inverse of the regularisation."""
     numbers = make_pipeline(SimpleImputer(), StandardScaler())
     columns = encode_columns(train[0], task.kind, numbers, ONE_HOT, few=30)
-    encoded = columns.fit_transform(*train).astype(np.float64)
-
-    def learn(C: float) -> Pipeline:
-        model = Ridge(alpha=1 / C) if task.kind == "regression" else LogisticRegression(C=C, max_iter=500)
-        return _fit_encoded(columns, model, encoded, train[1])
-
-    if C is not None:
-        return learn(C)
-    return min((learn(one) for one in STRENGTHS), key=lambda model: measure_loss(model, *validation, task))
+    model = Ridge(alpha=1 / C) if task.kind == "regression" else LogisticRegression(C=C, max_iter=500)
+    return _join(columns, model, train)
 
 
 def fit_boosting(
@@ -147,14 +138,13 @@ def fit_forest(train: Rows, validation: Rows, task: Task, seed: int, **settings)
     model = RandomForestRegressor if task.kind == "regression" else RandomForestClassifier
     if len(train[1]) > ROWS_PER_TREE and settings.get("bootstrap", True):
         settings = {"max_samples": ROWS_PER_TREE} | settings
+    return _join(columns, model(n_jobs=-1, random_state=seed, **_fit_leaf(settings, train)), train)
+
+
+def _join(columns: BaseEstimator, model: BaseEstimator, train: Rows) -> Pipeline:
     encoded = columns.fit_transform(*train).astype(np.float64)
-    forest = model(n_jobs=-1, random_state=seed, **_fit_leaf(settings, train))
-    return _fit_encoded(columns, forest, encoded, train[1])
-
-
-def _fit_encoded(columns: BaseEstimator, model: BaseEstimator, encoded: np.ndarray, label: pd.Series) -> Pipeline:
     with threadpool_limits(1, user_api="blas"):  # the last digits of a sum depend on how many threads share it
-        return make_pipeline(columns, model.fit(encoded, label))
+        return make_pipeline(columns, model.fit(encoded, train[1]))
 
 
 def _fit_leaf(settings: dict, train: Rows) -> dict:
@@ -163,18 +153,16 @@ def _fit_leaf(settings: dict, train: Rows) -> dict:
     return settings | {"min_samples_leaf": min(settings.get("min_samples_leaf", 20), most)}
 
 
-def _freeze_linear(model: Pipeline, settings: dict) -> dict:
-    return settings | {"C": getattr(model[-1], "C", None) or 1 / model[-1].alpha}
-
-
 def _freeze_boosting(model: Pipeline, settings: dict) -> dict:
     # A tenth more trees, since there are more rows.
     return settings | {"max_iter": round(1.1 * model[-1].n_iter_), "early_stopping": False}
 
 
-LINEAR = ModelKind(
-    fit_linear, lambda trial: {"C": trial.suggest_float("C", 1e-3, 1e3, log=True)}, ["C"], _freeze_linear
-)
+def _keep(model: Pipeline, settings: dict) -> dict:
+    return settings
+
+
+LINEAR = ModelKind(fit_linear, lambda trial: {"C": trial.suggest_float("C", 1e-3, 1e3, log=True)}, ["C"], _keep)
 HIST_GRADIENT_BOOSTING = ModelKind(
     fit_boosting,
     lambda trial: {
@@ -194,5 +182,5 @@ RANDOM_FOREST = ModelKind(
         "max_features": trial.suggest_float("max_features", 0.1, 1.0),
     },
     list(RandomForestRegressor().get_params()),
-    lambda model, settings: settings,
+    _keep,
 )

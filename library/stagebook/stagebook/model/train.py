@@ -18,7 +18,7 @@ from .baseline import check_label, fit_baseline, fit_trivial
 from .blend import BLEND
 from .calibrate import interval_half_width, recalibrate
 from .folds import fold_losses, make_folds, measure_loss, thin_out
-from .kinds import ModelKind, fit
+from .kinds import ModelKind, expand_settings, fit
 from .package import write_package
 from .search import Budget, open_study, search, study_name
 from .task import Task, split_columns
@@ -80,10 +80,11 @@ def search_settings(
     with mlflow.start_run():
         home, parts = project_home(find_root()), make_folds(sample, task, folds, seed) if trials else []
         for name in [name for name in settings if trials and name != BLEND]:  # a blend has the settings of its models
-            about = {"settings": settings[name], "rows": len(sample), "folds": folds, "seed": seed, "task": task.kind}
+            start = expand_settings(settings[name])[0]
+            about = {"settings": start, "rows": len(sample), "folds": folds, "seed": seed, "task": task.kind}
             study = open_study(study_name(name, kinds[name], [find_root() / TRAIN], **about), home)
             losses = partial(fold_losses, kinds[name], sample, parts, task, seed)
-            best[name], report[name] = search(study, name, kinds[name], settings[name], losses, budget, seed, home)
+            best[name], report[name] = search(study, name, kinds[name], about["settings"], losses, budget, seed, home)
     return best, report | {"ended_by_minutes": budget.exhausted}
 
 
