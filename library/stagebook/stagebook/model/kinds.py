@@ -40,6 +40,7 @@ __all__ = [
 Rows = tuple[pd.DataFrame, pd.Series]  # features of shape (n_rows, n_features), label of shape (n_rows,)
 ROWS_FOR_THREADS = 100_000
 LISTS = {"categorical_features", "interaction_cst", "monotonic_cst"}  # of scikit-learn: a list is one value
+PATIENCE = 20
 ROWS_PER_TREE = 20_000  # of a forest: more rows make it larger and slower, and hardly better
 # Categories as plain numbers, as many as trees can tell apart; one that training never saw is -1.
 CODES = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
@@ -119,11 +120,11 @@ def fit_linear(train: Rows, validation: Rows, task: Task, seed: int, C: float = 
 def fit_boosting(
     train: Rows, validation: Rows, task: Task, seed: int, early_stopping: bool = True, **settings
 ) -> Pipeline:
-    """Return HistGradientBoosting, stopped when the loss on `validation` no longer falls."""
+    """Return HistGradientBoosting, stopped when the loss on `validation` has not fallen for `PATIENCE` trees."""
     columns = encode_columns(train[0], task.kind, "passthrough", CODES, few=255, sparse_threshold=0)
     model = HistGradientBoostingRegressor if task.kind == "regression" else HistGradientBoostingClassifier
     options = {"early_stopping": early_stopping, "scoring": "loss", "random_state": seed}
-    trees = model(**options, **_fit_leaf(settings, train))
+    trees = model(**options, **{"n_iter_no_change": PATIENCE} | _fit_leaf(settings, train))
     encoded = columns.fit_transform(*train)
     unseen = {"X_val": columns.transform(validation[0]), "y_val": validation[1]} if early_stopping else {}
     return make_pipeline(columns, trees.fit(encoded, train[1], **unseen))
