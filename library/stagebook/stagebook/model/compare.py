@@ -36,8 +36,8 @@ def cross_validate(
     Parameters
     ----------
     kinds, settings : mapping
-        By name of the model. If `blend` is among the settings, it blends the others; if one of them alone has a lower
-        loss than any blend, or no fold can be made, the blend is left out. A setting that is a list has values to try.
+        By name of the model. A setting that is a list has values to try. If `blend` is among the settings, it blends the
+        others; it is left out if its best weights are those of one model alone, or if no fold can be made.
     table : DataFrame of shape (n_rows, n_columns)
         Processed rows of the training and validation splits.
     folds : int
