@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import skrub
+from quality_page import BUILD, HERE, HGB, OURS, SKRUB, STRAIGHT, result_file, write_page
 from quality_tables import TABLES, Table, read_table
 from ruamel.yaml import YAML
 from sklearn.compose import make_column_transformer
@@ -37,12 +38,9 @@ from stagebook.model.task import Task
 from stagebook.model.train import calibrate_candidate, fit_models, measure_losses
 from threadpoolctl import threadpool_limits
 
-HERE = Path(__file__).resolve().parent
-BUILD = HERE.parent / "build" / "benchmark"
 PARAMS = HERE.parent / "{{cookiecutter.project_slug}}" / "options" / "data" / "own" / "params.yaml"
 MODELS = {"linear": LINEAR, "hist_gradient_boosting": HIST_GRADIENT_BOOSTING, "random_forest": RANDOM_FOREST}
 MODELS["blend"] = blend_kinds(MODELS)
-OURS, HGB, SKRUB, STRAIGHT = "ours", "HistGradientBoosting", "skrub", "linear"
 SMALL = 1_000  # rows; below, a hold-out is mostly chance
 MOST = 5_000
 
@@ -74,11 +72,6 @@ def install_tables() -> Path:
         subprocess.run([sys.executable, "-m", *words], check=True)
         ready.write_text(list_of_packages.read_text())
     return folder
-
-
-def result_file(table: Table, seed: int) -> Path:
-    """Return where the losses of one table and seed are kept, so that an interrupted run goes on."""
-    return BUILD / "quality" / f"{table.name}-{seed}.json"
 
 
 def measure(table: Table, seed: int, folder: Path) -> str:
@@ -190,31 +183,6 @@ def train_candidate(train: pd.DataFrame, validation: pd.DataFrame, task: Task, p
     options = {"confidence": params["confidence"], "seed": seed}
     candidate, _ = calibrate_candidate(kind, plain, own, sample, validation, task, **options)
     return chosen, refit_candidate(kind, plain, candidate, own, (train, validation), task, seed)
-
-
-def write_page(seeds: int) -> str:
-    """Return quality.md: a line for each table that is measured, and how often each goal is reached."""
-    lines, near, bad, slow = [], 0, [], 0.0
-    for table in TABLES:
-        found = [json.loads(file.read_text()) for seed in range(seeds) if (file := result_file(table, seed)).exists()]
-        if not found:
-            continue
-        losses = {name: statistics.mean(one["loss"][name] for one in found) for name in found[0]["loss"]}
-        best, first, kinds = min(losses.values()), found[0], [kind for one in found for kind in one["chosen"]]
-        slow, gap = max(slow, *(one["seconds"] for one in found)), losses[OURS] / best - 1
-        near += gap <= 0.01
-        bad += [table.name] * (losses[OURS] > 1.03 * losses[HGB])
-        values = " | ".join(f"**{v:.4g}**" if v == best else f"{v:.4g}" for v in losses.values())
-        kind = max(set(kinds), key=kinds.count).replace("_", " ")
-        about = f"{table.name} ({table.package}) | {first['task']} | {first['rows']:,} x {first['columns']}"
-        lines.append(f"| {about} | {values} | {gap:+.1%} | {kind} {kinds.count(kind.replace(' ', '_'))}/{len(kinds)} |")
-    return (
-        (HERE / "quality_head.md")
-        .read_text(encoding="utf-8")
-        .format(
-            rows="\n".join(lines), near=near, tables=len(lines), bad=", ".join(bad) or "none", slow=slow, seeds=seeds
-        )
-    )
 
 
 if __name__ == "__main__":
