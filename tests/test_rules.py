@@ -125,3 +125,12 @@ def test_own_code_is_linted():
     assert check.returncode == 0, check.stdout
     style = tool("ruff", "format", "--check", "tests", "hooks")
     assert style.returncode == 0, style.stdout
+
+
+@pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: f"{file.parts[-3]}-{file.stem}")
+def test_notebooks_are_short(file):
+    cells = nbformat.read(file, as_version=4).cells
+    assert len(cells) <= 20
+    lines = {cell.id: len(cell.source.splitlines()) for cell in cells if cell.cell_type == "code"}
+    most = {"parameters": 30}  # a line per setting, with a comment each
+    assert {name: number for name, number in lines.items() if number > most.get(name, 12)} == {}

@@ -52,7 +52,7 @@ def read_site(project: Project) -> dict[Path, Page]:
 
 
 def broken(site: dict[Path, Page]) -> list[str]:
-    """Links and pictures inside of the site that lead nowhere, and whatever a page would load from elsewhere."""
+    """Links and images inside the site that lead nowhere, and all that a page would load from elsewhere."""
     wrong = []
     for file, page in site.items():
         for target in [*page.links, *page.loads]:
@@ -190,7 +190,17 @@ def test_metrics_of_both_commits_are_on_the_reports_page(site, two_commits):
         for side in ("old", "new"):
             assert str(figures[f"candidate.{name}"][side]) in said
     pictures = [Path(load).name for load in page.loads]
-    assert Counter(pictures)["history.svg"] == Counter(pictures)["pipeline.svg"] == 1
+    assert Counter(pictures)["history.svg"] == 1
+    assert {"notebooks/60_evaluate.html", "reports/60_evaluate.html", "#metrics-over-commits"} <= set(page.links)
+
+
+def test_reports_and_cards_lead_back_to_the_site_and_name_what_changed(site, two_commits):
+    for name in ("reports/60_evaluate", "reports/card/model_card"):
+        back = "../" * name.count("/")
+        assert {f"{back}index.html", f"{back}reports.html"} <= set(page_of(site, two_commits, name).links)
+    said = words(page_of(site, two_commits, "reports/60_evaluate"))
+    older = two_commits.run("git", "log", "-2", "--format=%h", "--", "dvc.lock").stdout.split()[1]
+    assert f"Metrics since commit {older}" in said
 
 
 def test_lineage_of_the_catalog_is_drawn(site, two_commits):

@@ -1,4 +1,4 @@
-"""The page of `make compare`: what differs is on it, all of it is text or a picture, and comparing changes nothing."""
+"""The page of `make compare`: what differs is on it, all of it is text or a plot, and comparing changes nothing."""
 
 import base64
 import shutil
@@ -96,7 +96,7 @@ def test_page_has_what_differs_between_two_commits_and_nothing_else_is_touched(r
     said = compare(root, "HEAD~1", "newest")
     assert (
         said
-        == "reports/compare.html: HEAD~1 against newest; 1 parameter, 1 figure, 1 picture, 1 notebook, 1 report differ"
+        == "reports/compare.html: HEAD~1 against newest; 1 parameter, 1 metric, 1 plot, 1 notebook, 1 report differ"
     )
     assert state() == before
     assert git(root, "status", "--porcelain") == ""
@@ -110,7 +110,7 @@ def test_page_has_what_differs_between_two_commits_and_nothing_else_is_touched(r
     assert "<code>reports/50_train.ipynb</code></td><td>differs</td>" in page
     assert "Rate 0.5" in page and "Rate 0.25" in page
     assert "MLflow cannot be asked: there is no mlflow.db here" in page
-    assert "http" not in page and "<script" not in page and "<i>" not in page
+    assert "://" not in page and "<script" not in page and "<i>" not in page
     assert not (root / "mlflow.db").exists()
 
 

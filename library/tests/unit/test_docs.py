@@ -44,7 +44,7 @@ def named_code(page: Path) -> list[str]:
 
 
 def verbs(makefile: Path) -> set[str]:
-    return set(re.findall(r"^([a-z-]+):.*  ## ", makefile.read_text(encoding="utf-8"), re.MULTILINE))
+    return set(re.findall(r"^([a-z-]+):.*  #+ ", makefile.read_text(encoding="utf-8"), re.MULTILINE))
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The site of `make docs`: links lead somewhere, diagrams are drawn, figures stand beside the commit they belong to."""
+"""The site of `make docs`: links lead somewhere, diagrams are drawn, metrics stand beside the commit they belong to."""
 
 import re
 import subprocess
@@ -7,8 +7,8 @@ from xml.etree import ElementTree
 
 import pytest
 from stagebook.pages.site import history
-from stagebook.pages.site.flowchart import draw_flowchart, parse_flowchart
-from stagebook.pages.site.history import Point, draw_history, read_history, tabulate_history
+from stagebook.pages.site.flowchart import Flowchart, Node, draw_flowchart, parse_flowchart
+from stagebook.pages.site.history import Commit, describe_change, draw_history, read_history, tabulate_history
 from stagebook.pages.site.links import Site, adapt_markdown
 from stagebook.pages.site.notebooks import describe_function
 
@@ -28,7 +28,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 def point(commit, figures, **words):
     about = {"date": "2026-01-02", "subject": "Try"} | words
-    return Point(commit, metrics={"candidate": figures, "baseline": {"roc_auc": 0.5}}, **about)
+    return Commit(commit, metrics={"candidate": figures, "baseline": {"roc_auc": 0.5}}, **about)
 
 
 @pytest.fixture
@@ -178,3 +178,17 @@ def test_commits_whose_figures_are_nowhere_are_counted(tmp_path, monkeypatch):
 
 def test_no_repository_and_no_run_are_no_error(tmp_path):
     assert read_history(tmp_path) == ([], 0)
+
+
+def test_change_of_metrics_is_described_against_the_last_commit_that_has_others():
+    old, new = {"candidate": {"auc": 0.7, "brier": 0.2}}, {"candidate": {"auc": 0.75, "brier": 0.2}}
+    commits = [Commit("a1", "2026-01-01", "x", old), Commit("b2", "2026-01-02", "y", new)]
+    assert describe_change(commits, new) == "Metrics since commit a1 of 2026-01-01: auc 0.7 to 0.75."
+    assert describe_change(commits[1:], new) == describe_change([], new) == ""
+
+
+def test_boxes_lead_to_notebook_and_report_and_names_stay_text():
+    node = Node(("a<b", "report"), True, "step", {"a<b": 'n"x.html', "report": "r.html"})
+    drawing = draw_flowchart(Flowchart({"s": node}), "Steps")
+    assert '<a href="n&quot;x.html" text-decoration="underline">a&lt;b</a>' in drawing
+    assert '<a href="r.html"' in drawing

@@ -125,7 +125,7 @@ def test_from_the_cells_to_the_page_the_time_grows_with_the_size(tmp_path, kind)
 
 
 def test_a_page_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):
-    def fill_disk(executed: Path, page: Path) -> None:
+    def fill_disk(executed: Path, page: Path, *_) -> None:
         page.write_text("<html>")
         raise OSError(28, "No space left on device")
 

@@ -10,6 +10,8 @@ import mistune
 from jinja2 import Environment
 from markupsafe import Markup
 
+from ..project.markdown import read_style
+
 __all__ = ["to_html"]
 
 VERDICTS = {"passed": "good", "refused": "bad"}
@@ -54,4 +56,4 @@ def to_html(text: str, stamp: str, pictures: dict[str, Path]) -> str:
     body = body.replace("<blockquote>\n<p><strong>Passed", '<blockquote class="good">\n<p><strong>Passed')
     template = Environment(autoescape=True).from_string(Path(__file__).with_name("page.html.j2").read_text("utf-8"))
     title = text.splitlines()[0].removeprefix("# ").replace("\\", "")
-    return template.render(title=title, body=Markup(body), stamp=Markup(stamp)) + "\n"
+    return template.render(title=title, body=Markup(body), stamp=Markup(stamp), style=Markup(read_style())) + "\n"

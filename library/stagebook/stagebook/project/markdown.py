@@ -1,9 +1,10 @@
-"""Pieces of Markdown that GitHub shows as they are meant, whatever a column or a file is called."""
+"""Pieces of Markdown that GitHub shows as they are meant, with any name of a column or file; and the look of our pages."""
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
-__all__ = ["INDEX", "MARK", "code", "link", "prose", "show_bytes", "show_number", "show_share", "table"]
+__all__ = ["INDEX", "MARK", "code", "link", "prose", "read_style", "show_bytes", "show_number", "show_share", "table"]
 
 INDEX = "README.md"
 MARK = "<!-- Written by `stagebook catalog`; do not edit. Meaning comes from data/schema.yaml, the rest from what is there. -->"
@@ -26,6 +27,11 @@ def link(text: str, target: str) -> str:
     return f"[{text}](<{target}>)" if re.search(r"[^\w./-]", target) else f"[{text}]({target})"
 
 
+def read_style() -> str:
+    """Return the CSS that all our pages share: reports, cards, comparison."""
+    return Path(__file__).with_name("page.css.j2").read_text(encoding="utf-8")
+
+
 def table(head: Iterable[str], rows: Iterable[Iterable[str]], right: str = "") -> list[str]:
     """Return the lines of a table; the columns named in `right` hold numbers."""
     head = list(head)
@@ -40,7 +46,7 @@ def show_number(value: float) -> str:
 
 
 def show_bytes(size: int | None) -> str:
-    """Return a size as people say it."""
+    """Return a size with its unit, as in 1.2 MB."""
     if size is None:
         return ""
     number, unit = float(size), "B"

@@ -12,6 +12,7 @@ __all__ = ["load_views", "package_name", "read_settings", "views_file"]
 DEFAULTS = {
     "views": "",
     "trusted_types": [],
+    "report_scripts": False,
     "warm_process": {"preload": [], "idle_minutes": 15.0},
     "check_files": {"allow": [], "max_kilobytes": 1000},
 }

@@ -10,14 +10,16 @@ from nbconvert import HTMLExporter
 from nbconvert.filters import ansi2html
 from nbformat import NotebookNode
 
+from ..project.markdown import read_style
+
 __all__ = ["colours_to_html", "results_first", "write_html"]
 
 RESULTS = "## Results"
 FEW_HEADINGS = 4  # a shorter page needs no table of contents
 
 
-def write_html(executed: Path, page: Path) -> None:
-    """Write the executed notebook as one HTML file that asks nothing of the network."""
+def write_html(executed: Path, page: Path, scripts: bool = False) -> None:
+    """Write the executed notebook as one HTML file that asks nothing of the network; its scripts run only with `scripts`."""
     notebook = nbformat.read(executed, as_version=4)
     notebook.cells = results_first(notebook.cells)
     template = Path(__file__).with_name("report.html.j2")
@@ -26,8 +28,16 @@ def write_html(executed: Path, page: Path) -> None:
     exporter.register_filter("ansi2html", colours_to_html)
     exporter.mathjax_url = exporter.require_js_url = exporter.jquery_url = ""
     titles = (cell.source.splitlines()[0][2:] for cell in notebook.cells if cell.source.startswith("# "))
-    html, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": next(titles, executed.stem)}})
+    resources = {"metadata": {"name": next(titles, executed.stem)}, "style": read_style(), "policy": _policy(scripts)}
+    html, _ = exporter.from_notebook_node(notebook, resources=resources)
     page.write_text(html, encoding="utf-8")
+
+
+def _policy(scripts: bool) -> str:
+    """Return the content security policy: nothing from elsewhere; a script in an output comes from the data at worst."""
+    run = "'unsafe-inline' 'unsafe-eval' blob:" if scripts else "'none'"
+    kinds = {"img": "data:", "media": "data:", "font": "data:", "style": "'unsafe-inline'", "script": run}
+    return "; ".join(["default-src 'none'", *(f"{kind}-src {sources}" for kind, sources in kinds.items())])
 
 
 def results_first(cells: list[NotebookNode]) -> list[NotebookNode]:

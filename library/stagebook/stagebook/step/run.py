@@ -11,6 +11,7 @@ from dvc.repo import Repo
 from ..project.errors import StepError
 from ..project.files import replace_file
 from ..project.root import find_root
+from ..project.settings import read_settings
 from ..track.lineage import record_data
 from ..track.processes import Caller
 from ..track.runs import log_cost, log_metrics, log_report, track_step
@@ -64,7 +65,8 @@ def _execute(root: Path, notebook: Path, parameters: dict, run: str, execute: Ca
     partial = report.with_name(f".partial-{report.name}")
     try:
         done = execute(notebook, partial, parameters, root, _cell_environment(root, run))
-        log_report(run, *_publish(partial, failed_report if done.failure else report))
+        scripts = read_settings(root)["report_scripts"]
+        log_report(run, *_publish(partial, failed_report if done.failure else report, scripts))
         if done.failure:
             log_cost(run, done.cells_seconds, caller)
     except OSError as error:
@@ -93,10 +95,10 @@ def _cell_environment(root: Path, run: str) -> dict[str, str]:
     }
 
 
-def _publish(partial: Path, report: Path) -> tuple[Path, Path]:
+def _publish(partial: Path, report: Path, scripts: bool = False) -> tuple[Path, Path]:
     """Give the executed notebook and its page their final names, the page first."""
     page = report.with_suffix(".html")
     with replace_file(page) as partial_page:
-        write_html(partial, partial_page)
+        write_html(partial, partial_page, scripts)
     partial.replace(report)
     return report, page

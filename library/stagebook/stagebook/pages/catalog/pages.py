@@ -105,9 +105,9 @@ def _index(root: Path, graph: Graph, meanings: Meanings, facts: dict[str, TableF
         if path in facts:
             said, columns = meanings.table(path), meanings.columns(path)
             personal = sum(column.name in columns and bool(columns[column.name].pii) for column in facts[path].columns)
-            figures = [f"{facts[path].rows:,}", f"{len(facts[path].columns):,}", str(personal or "")]
+            counts = [f"{facts[path].rows:,}", f"{len(facts[path].columns):,}", str(personal or "")]
             name = link(prose(dataset_name(path)), names[path])
-            tables.append([name, prose(said.description), *figures, prose(said.owner), *steps])
+            tables.append([name, prose(said.description), *counts, prose(said.owner), *steps])
         elif output.md5 and path.startswith(("data/", "models/")):
             others.append([code(path), show_bytes(output.size), code(output.md5), *steps])
     schema = link("data/schema.yaml", "../../data/schema.yaml")

@@ -5,6 +5,9 @@ import json
 from pathlib import Path
 
 from jinja2 import Environment
+from markupsafe import Markup
+
+from ...project.markdown import read_style
 
 __all__ = ["render", "show_value"]
 
@@ -14,9 +17,9 @@ TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".svg
 def render(found: dict) -> str:
     """Return the page; everything in it is escaped."""
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"figure": show_value, "embed": _embed}
+    environment.filters |= {"value": show_value, "embed": _embed}
     template = Path(__file__).with_name("page.html.j2").read_text(encoding="utf-8")
-    return environment.from_string(template).render(found)
+    return environment.from_string(template).render(found | {"style": Markup(read_style())})
 
 
 def show_value(value: object, sign: str = "") -> str:
@@ -28,5 +31,5 @@ def show_value(value: object, sign: str = "") -> str:
     return f"{value:{sign},}" if isinstance(value, int) else f"{value:{sign},.6g}"
 
 
-def _embed(picture: bytes, path: str) -> str:
-    return f"data:{TYPES[Path(path).suffix]};base64,{base64.b64encode(picture).decode()}"
+def _embed(plot: bytes, path: str) -> str:
+    return f"data:{TYPES[Path(path).suffix]};base64,{base64.b64encode(plot).decode()}"

@@ -15,7 +15,7 @@ from ...project.errors import StepError
 __all__ = ["WORKSPACE", "Side", "git", "read_side"]
 
 WORKSPACE = "workspace"
-PICTURES = (".png", ".jpg", ".jpeg", ".svg")
+PLOTS = (".png", ".jpg", ".jpeg", ".svg")
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Side:
 
     `name` is what the user typed, `rev` the full hash of the commit or `workspace`, `commit` that commit in words,
     `experiment` its name in DVC, `stale` the steps that the workspace has not run since a change, `written` the hash
-    in dvc.lock of each output, and `files` its notebooks and pictures by path.
+    in dvc.lock of each output, and `files` its notebooks and plots by path.
     """
 
     name: str
@@ -82,14 +82,14 @@ def _read_lock(repo: Repo, rev: str) -> tuple[dict[str, str], tuple[str, ...]]:
 
 
 def _read(root: Path, name: str, rev: str) -> dict[str, bytes]:
-    """Return notebooks/*.ipynb and the pictures in reports/; from the cache, or straight from the remote."""
+    """Return notebooks/*.ipynb and the plots in reports/; from the cache, or straight from the remote."""
     try:
         files = DVCFileSystem(str(root), rev=None if rev == WORKSPACE else rev)
-        pictures = [path for path in files.find("reports") if path.endswith(PICTURES)] if files.isdir("reports") else []
+        plots = [path for path in files.find("reports") if path.endswith(PLOTS)] if files.isdir("reports") else []
     except Exception as error:  # each kind of remote raises its own, or lacks its driver
         raise missing(name, rev, "reports", error) from error
     found = {}
-    for path in sorted([*files.glob("notebooks/*.ipynb"), *pictures]):
+    for path in sorted([*files.glob("notebooks/*.ipynb"), *plots]):
         try:
             found[path] = files.cat_file(path)
         except Exception as error:  # each kind of remote raises its own
@@ -120,5 +120,5 @@ def _describe_commit(root: Path, rev: str, experiment: str) -> str:
 
 
 def git(root: Path, *words: str) -> str:
-    """Return what git says; nothing if it refuses."""
+    """Return the output of git; empty if it refuses."""
     return subprocess.run(["git", "-C", root, *words], capture_output=True, text=True, check=False).stdout

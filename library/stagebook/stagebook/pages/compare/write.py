@@ -10,7 +10,7 @@ from ...project.files import replace_file
 from .notebooks import diff_notebooks
 from .page import render
 from .runs import find_step_runs, reports, show_run
-from .side import PICTURES, WORKSPACE, Side, git, missing, read_side
+from .side import PLOTS, WORKSPACE, Side, git, missing, read_side
 
 __all__ = ["compare", "diff_values"]
 
@@ -69,10 +69,10 @@ def diff_values(ask, sides: list[Side], all: bool) -> list[dict]:
 
 
 def _compare_files(root: Path, a: Side, b: Side) -> dict[str, list]:
-    """Return what differs among notebooks and other files of git, and all pictures."""
+    """Return what differs among notebooks and other files of git, and all plots."""
     paths = sorted(a.files.keys() | b.files.keys())
     both = [(path, a.files.get(path), b.files.get(path)) for path in paths]
-    pictures = [{"path": path, "a": old, "b": new} for path, old, new in both if path.endswith(PICTURES)]
+    plots = [{"path": path, "a": old, "b": new} for path, old, new in both if path.endswith(PLOTS)]
     notebooks = [
         {"path": path, "lines": lines}
         for path, old, new in both
@@ -84,7 +84,7 @@ def _compare_files(root: Path, a: Side, b: Side) -> dict[str, list]:
     if len(revs) == 1:
         named += git(root, "ls-files", "--others", "--exclude-standard", "-z").split("\0")
     shown = {"dvc.lock", "params.yaml", *(path for path in paths if path.endswith(".ipynb"))}
-    return {"pictures": pictures, "notebooks": notebooks, "others": sorted({*filter(None, named)} - shown)}
+    return {"plots": plots, "notebooks": notebooks, "others": sorted({*filter(None, named)} - shown)}
 
 
 def _compare_reports(a: Side, b: Side) -> list[dict]:
@@ -93,14 +93,14 @@ def _compare_reports(a: Side, b: Side) -> list[dict]:
 
 
 def _count(found: dict) -> str:
-    """Say how much of what differs; nothing if nothing does."""
+    """Count what differs, in words; empty if nothing does."""
     counts = {
         "parameter": len(found["parameters"]),
-        "figure": sum(row["old"] != row["new"] for row in found["metrics"]),
-        "picture": sum(picture["a"] != picture["b"] for picture in found["pictures"]),
+        "metric": sum(row["old"] != row["new"] for row in found["metrics"]),
+        "plot": sum(plot["a"] != plot["b"] for plot in found["plots"]),
         "notebook": len(found["notebooks"]),
         "report": sum(not report["same"] for report in found["reports"]),
         "other file": len(found["others"]),
     }
-    said = [f"{count} {name}{'s' * (count != 1)}" for name, count in counts.items() if count]
-    return ", ".join(said) + (" differ" if sum(counts.values()) > 1 else " differs") if said else ""
+    words = [f"{count} {name}{'s' * (count != 1)}" for name, count in counts.items() if count]
+    return ", ".join(words) + (" differ" if sum(counts.values()) > 1 else " differs") if words else ""

@@ -1,8 +1,8 @@
 """Make the documentation site in build/site: `make docs`."""
 
 import html
+import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -12,15 +12,14 @@ import nbformat
 
 from ...project.errors import StepError
 from ..compare.side import git
-from .history import read_history
+from .history import Commit, describe_change, read_history
 from .links import Site, adapt_markdown, link_report
 from .notebooks import process_notebook
 from .pages import write_reports_page, write_start_page
+from .reports import copy_reports, find_reports
 
 __all__ = ["build_site"]
 
-DIRECTIVE = re.compile(r"<span class=\"[^\"]*\">#\| [^<]*</span>\n?")
-REPORTS = (".html", ".png", ".jpg", ".jpeg", ".svg")
 MANUAL = "vendor/stagebook/docs"  # the project's documents link to it; not there if the library is from a package index
 
 
@@ -34,36 +33,17 @@ def build_site(root: Path) -> str:
     """
     work = root / "build" / "docs"
     shutil.rmtree(work, ignore_errors=True)
-    site = Site(root, work / "source", frozenset(git(root, "ls-files", "-z").split("\0")), _find_reports(root))
-    said, title = _write_source(site), _read_title(root)
+    site = Site(root, work / "source", frozenset(git(root, "ls-files", "-z").split("\0")), find_reports(root))
+    commits, skipped = read_history(root)
+    said, title = _write_source(site, commits, skipped), _read_title(root)
     _run_sphinx(root, work, title)
-    for report in sorted(site.reports):
-        _copy_report(root / report, work / "site" / report)
+    copy_reports(site, work / "site", title, describe_change(commits, _read_metrics(root)))
     shutil.rmtree(root / "build" / "site", ignore_errors=True)
     (work / "site").rename(root / "build" / "site")
     return f"build/site/index.html: {said}"
 
 
-def _find_reports(root: Path) -> frozenset[str]:
-    """Return the pages and pictures in reports/, but not what a failed or unfinished step left there."""
-    files = (file.relative_to(root) for file in (root / "reports").rglob("*") if file.suffix in REPORTS)
-    return frozenset(
-        file.as_posix()
-        for file in files
-        if not any(part.startswith(".") for part in file.parts) and ".failed" not in file.name
-    )
-
-
-def _copy_report(report: Path, copy: Path) -> None:
-    """Copy a report; the directives of nbdev in the code of an executed notebook say nothing to a reader."""
-    copy.parent.mkdir(parents=True, exist_ok=True)
-    if report.suffix == ".html":
-        copy.write_text(DIRECTIVE.sub("", report.read_text(encoding="utf-8")), encoding="utf-8")
-    else:
-        shutil.copyfile(report, copy)
-
-
-def _write_source(site: Site) -> str:
+def _write_source(site: Site, commits: list[Commit], skipped: int) -> str:
     """Write what Sphinx reads, each file where the project has it, so that links between files stay as they are."""
     documents = sorted((site.root / "docs").rglob("*"), key=lambda file: (file.name != "README.md", file))
     documents += sorted((site.root / MANUAL).rglob("*.md"))
@@ -81,9 +61,8 @@ def _write_source(site: Site) -> str:
     data = [page for page in pages if page.startswith("docs/data/")]
     manual = [page for page in pages if page.startswith(f"{MANUAL}/")]
     own = [page for page in pages if page not in (*data, *manual)]
-    points, skipped = read_history(site.root)
-    said = write_reports_page(site, points, skipped)
-    write_start_page(site, _read_title(site.root), points, own, data, manual)
+    said = write_reports_page(site, commits, skipped)
+    write_start_page(site, _read_title(site.root), commits, own, data, manual)
     return said
 
 
@@ -97,6 +76,11 @@ def _write_notebook(site: Site, notebook: Path) -> None:
         if cell.cell_type == "markdown":
             cell.source = adapt_markdown(site, page, cell.source)
     nbformat.write(shown, site.source / page)
+
+
+def _read_metrics(root: Path) -> dict:
+    file = root / "reports" / "metrics.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 
 def _read_title(root: Path) -> str:

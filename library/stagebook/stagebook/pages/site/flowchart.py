@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from .layers import Point, lay_out
 
-__all__ = ["Flowchart", "draw_flowchart", "parse_flowchart"]
+__all__ = ["Flowchart", "Node", "draw_flowchart", "parse_flowchart"]
 
 NODE = re.compile(r'(\w+)(\(\[|\[\[|\[)"([^"]*)"(?:\]\)|\]\]|\])(?::::(\w+))?')
 EDGE = re.compile(r"(\w+) --> (\w+)(.*)")
@@ -20,11 +20,12 @@ LETTER, LINE, SPACE = 7.0, 17, 12  # pixels: width of a letter, height of a line
 
 @dataclass(frozen=True)
 class Node:
-    """A box: its lines of text, whether it is round, the name of its style."""
+    """A box: its lines of text, whether it is round, the name of its style, and where words of it lead."""
 
     lines: tuple[str, ...]
     is_round: bool = False
     style: str = ""
+    links: dict[str, str] = field(default_factory=dict)
 
     @property
     def size(self) -> tuple[float, float]:
@@ -109,7 +110,18 @@ def _draw_node(node: Node, place: Point, style: dict[str, str]) -> list[str]:
     )
     top = y - (len(node.lines) - 1) * LINE / 2 + 4.5
     texts = [
-        f'<text x="{x:.1f}" y="{top + number * LINE:.1f}" text-anchor="middle" fill="{color}">{html.escape(text)}</text>'
+        f'<text x="{x:.1f}" y="{top + number * LINE:.1f}" text-anchor="middle" fill="{color}">{_link_words(text, node.links)}</text>'
         for number, text in enumerate(node.lines)
     ]
     return [shape, *texts]
+
+
+def _link_words(text: str, links: dict[str, str]) -> str:
+    """Return a line of text; the words between its dots that lead somewhere are links."""
+    words = text.split(" · ")
+    return " · ".join(
+        f'<a href="{html.escape(links[word])}" text-decoration="underline">{html.escape(word)}</a>'
+        if word in links
+        else html.escape(word)
+        for word in words
+    )

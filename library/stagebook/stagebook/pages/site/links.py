@@ -78,10 +78,10 @@ def _relative(page: str, file: str) -> str:
 
 
 def _draw(page: Path, number: int, block: str) -> str:
-    """Return a picture of a diagram; what cannot be drawn here is shown as it is written, folded."""
+    """Return the drawing of a diagram; one that cannot be drawn here is shown as it is written, folded."""
     chart = parse_flowchart("\n".join(block.splitlines()[1:-1]))
     if chart and nx.is_directed_acyclic_graph(nx.DiGraph(chart.edges)):
-        picture = page.with_name(f"{page.stem}-diagram-{number}.svg")
-        picture.write_text(draw_flowchart(chart, "Diagram"), encoding="utf-8")
-        return f"![Diagram](<{picture.name}>)"
+        drawing = page.with_name(f"{page.stem}-diagram-{number}.svg")
+        drawing.write_text(draw_flowchart(chart, "Diagram"), encoding="utf-8")
+        return f"![Diagram](<{drawing.name}>)"
     return f"<details><summary>Diagram, as written in Mermaid</summary>\n\n{block}\n\n</details>"
