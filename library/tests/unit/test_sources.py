@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from samples import write_project
 from stagebook.data.origin import describe_file, log_arrival
 from stagebook.data.reading.columns import tidy_columns, tidy_names
-from stagebook.data.reading.sources import load_source, read_source
+from stagebook.data.reading.sources import expected_columns, load_source, read_source
 from stagebook.data.tables import read_table, write_table
 from stagebook.project.addresses import mask_addresses
 from stagebook.project.errors import DataError
@@ -321,6 +321,14 @@ def test_secrets_are_hidden_in_origins():
     address = "https://h/t.csv?id=7&sig=abc&access_token=xyz#part"
     assert mask_addresses("http://host:8000/a@b.csv") == "http://host:8000/a@b.csv"
     assert mask_addresses(address) == "https://h/t.csv?id=7&sig=***&access_token=***#part"
+
+
+def test_expected_columns_are_those_of_the_schema_step(tmp_path, monkeypatch):
+    (write_project(tmp_path) / "params.yaml").write_text("schema: {target: 2024, time_column: ''}\n")
+    monkeypatch.chdir(tmp_path)
+    assert expected_columns() == ["2024"]
+    (tmp_path / "params.yaml").write_text("ingest: {path: ''}\n")
+    assert expected_columns() == []
 
 
 def test_wrong_settings_are_named(write):

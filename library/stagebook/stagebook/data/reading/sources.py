@@ -84,5 +84,6 @@ def read_file(path: str, hints: Hints, base: Path) -> tuple[str, Table]:
 
 def expected_columns() -> list[str]:
     """Return target and time column that `schema` of the project's params.yaml names: a header must have them."""
-    section = YAML(typ="safe").load((find_root() / "params.yaml").read_text(encoding="utf-8")).get("schema") or {}
+    sections = YAML(typ="safe").load((find_root() / "params.yaml").read_text(encoding="utf-8")) or {}
+    section = sections.get("schema") or {}
     return [str(section[name]) for name in ("target", "time_column") if section.get(name)]
