@@ -1,6 +1,6 @@
 # The verbs of the template. Each one first does the set-up if it is missing or out of date.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bake unbake test-fast test test-all api benchmark constraints clean
+.PHONY: help setup demo bake unbake test-fast test test-all api benchmark quality constraints clean
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$python && break; done)
@@ -54,6 +54,9 @@ api: $(READY)  ## make the library's function reference and pages: build/api/ind
 
 benchmark: $(READY)  ## measure against stock tools, write benchmarks/results.md (half an hour)
 	@$(BIN)/python benchmarks/run.py $(BENCHMARK_OPTIONS)
+
+quality: $(READY)  ## measure models of own data against stock models on public tables, write benchmarks/quality.md (half an hour)
+	@$(BIN)/python benchmarks/quality.py
 
 constraints: $(READY)  ## resolve the pinned versions of this environment: what a project has, in the versions that projects pin
 	@$(BIN)/uv pip compile pyproject.toml --group dev --quiet --upgrade --universal --python-version 3.11 \

@@ -196,6 +196,22 @@ def remember_template() -> None:
     Path(".cruft.json").write_text(text + "\n", encoding="utf-8")
 
 
+def note_repository_above() -> None:
+    """Say that the project is inside another git repository which does not ignore it; `make setup` asks what to do."""
+    command = ["git", "-C", "..", "rev-parse", "--show-toplevel"]
+    try:
+        above = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        is_ignored = subprocess.run(["git", "check-ignore", "--quiet", "."], check=False).returncode == 0
+    except (OSError, subprocess.CalledProcessError):
+        return
+    if not is_ignored and "PROJECT_TO_UPDATE" not in os.environ:
+        print(
+            f"NOTE: the project is inside the git repository {above}. Before `make setup`, choose: `git init` in its folder "
+            "makes it a repository of its own, `git add` of its folder makes it a part of the other one.",
+            file=sys.stderr,
+        )
+
+
 check_library()
 check_former()
 drop_generated()
@@ -207,3 +223,4 @@ if ANSWERS["ci"] != "gitlab":
     adapt_workflows()
 write_library_list()
 remember_template()
+note_repository_above()

@@ -41,14 +41,14 @@ PLACEHOLDER = re.compile(r"\*+|[<{$].*|\.{3}|x{3,}", re.IGNORECASE)  # no value,
 def slug_problem(slug: str) -> str | None:
     """Say what is wrong with the project's slug."""
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", slug) or len(slug) > 50:
-        return f"{slug!r} must be lower-case letters, digits and single hyphens, from a letter on, 50 at most"
+        return f"{slug!r} must be lower-case letters, digits and single hyphens, from a letter on, 50 at most; choose another"
     return None
 
 
 def package_problem(package: str) -> str | None:
     """Say what is wrong with the name of the Python package."""
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", package) or len(package) > 30:
-        return f"{package!r} must be lower-case letters, digits and single underscores, from a letter on, 30 at most"
+        return f"{package!r} must be lower-case letters, digits and single underscores, from a letter on, 30 at most; choose another"
     for names, what in (
         (keyword.kwlist + keyword.softkwlist, "a keyword of Python"),
         (sys.stdlib_module_names, "a module of the standard library"),
@@ -131,6 +131,11 @@ CHECKS = {
 def find_problems(answers: dict[str, str]) -> list[str]:
     """Return a line for each answer that cannot be used."""
     found = {name: check(answers[name]) for name, check in CHECKS.items()}
+    if answers["project_slug"] == "-":  # what cookiecutter.json makes of a name without letters
+        found |= {"project_slug": None, "package_name": None}
+        found["project_name"] = found["project_name"] or (
+            f"{answers['project_name']!r} has no letter or digit to name a folder after; choose another, or give project_slug"
+        )
     return [f"{name}: {problem}" for name, problem in found.items() if problem] + data_problems(answers)
 
 

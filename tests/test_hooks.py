@@ -35,6 +35,15 @@ REFUSED = [
     ({"project_slug": "scikit-learn", "package_name": "mine"}, "say 'scikit-learn-project'"),
     ({"project_name": "2024 Sales"}, "from a letter on"),
     ({"project_name": " ", "project_slug": "blank"}, "project_name: is empty"),
+    ({"project_name": " "}, "project_name: is empty"),
+    ({"project_name": ""}, "project_name: is empty"),
+    (
+        {"project_name": "🚀"},
+        "project_name: '🚀' has no letter or digit to name a folder after; choose another, or give",
+    ),
+    ({"project_name": "..."}, "project_name: '...' has no letter or digit"),
+    ({"project_name": "late " * 100}, "project_slug: 'late-late-late"),
+    ({"project_name": "late " * 100}, "50 at most; choose another"),
     ({"description": "beep \x07"}, "control character '\\x07'"),
     ({"author_name": "a\x1bb"}, "control character '\\x1b'"),
     ({"author_email": "nobody"}, "such as team@example.com"),
@@ -56,6 +65,7 @@ def test_bad_answer_is_refused_with_the_fix(bake, capfd, tmp_path, answers, word
     said = capfd.readouterr().err
     assert "Nothing was generated" in said
     assert words in said
+    assert "already exists" not in said
     assert not list(tmp_path.rglob("*.py"))
 
 
@@ -73,6 +83,16 @@ def test_each_name_that_is_taken_is_told(bake, capfd):
     said = capfd.readouterr().err
     assert "say 'scikit-learn-project'" in said
     assert "say 'scikit_learn_project'" in said
+
+
+@pytest.mark.parametrize("is_ignored", [False, True])
+def test_a_repository_around_the_project_is_told(bake, capfd, tmp_path, is_ignored):
+    Project(tmp_path).run("git", "init", "--quiet")
+    if is_ignored:
+        (tmp_path / ".gitignore").write_text("*\n")
+    project = bake()
+    assert not (project.path / ".git").exists()
+    assert (f"NOTE: the project is inside the git repository {tmp_path}" in capfd.readouterr().err) is not is_ignored
 
 
 @pytest.mark.parametrize("package", ["sklearn", "yaml", "git"])

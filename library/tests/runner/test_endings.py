@@ -73,6 +73,10 @@ FAIL = {
     "os._exit(3) beside a pool": (
         "pool = multiprocessing.get_context('fork').Pool(2); os._exit(3)", "cell last: its process ended with exit code 3",
     ),
+    "out of memory beside the cell": (
+        "import papermill.clientwrap as m\ndef f(*_): raise MemoryError\nm.PapermillNotebookClient.process_message = f; 1",
+        "n.ipynb: its process ran out of memory",
+    ),
     "error beside a thread": ("threading.Thread(target=time.sleep, args=[600]).start()\n1 / 0", "ZeroDivisionError"),
     "killed beside a child": ("subprocess.Popen(['sleep', '600']); os.kill(os.getpid(), 9)", "ended with SIGKILL"),
 }  # fmt: skip
@@ -105,7 +109,8 @@ SHOW = {
     "tqdm-threads": ("from tqdm.contrib.concurrent import thread_map\nthread_map(abs, [-1, 2])", "[1, 2]"),
     "stdin": ("sys.stdin.read()", "''"),
     "many": ("for number in range(1000): print(number, flush=True)", "998\n999\n"),
-    "large": ("print('x' * 3_000_000)", "x" * 3_000_000),
+    "large": ("print('x' * 190_000)", "x" * 190_000),
+    "too-large": ("print('x' * 3_000_000)", "x\n[... 0 lines with 2,800,001 characters are left out of the report ...]\nx"),
     "large-value": ("from IPython.display import HTML\nHTML('x' * 3_000_000)", "HTML object"),
 }  # fmt: skip
 

@@ -203,7 +203,8 @@ def test_outputs_are_copied_to_the_terminal_once(tmp_path):
     process, out = execute(notebook, "stagebook", "stdout_file=__import__('sys').stdout")
     shown, _ = process.communicate()
     assert shown == "one\ntwo\n"
-    assert nbformat.read(out, as_version=4).cells[0].outputs[0].text == "one\n"
+    [output] = nbformat.read(out, as_version=4).cells[0].outputs
+    assert output.text == "one\ntwo\n"
 
 
 def test_second_notebook_of_a_process_knows_nothing_of_the_first(tmp_path):

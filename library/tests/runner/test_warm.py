@@ -51,6 +51,22 @@ def test_an_edit_of_the_library_starts_another_warm_process(sample, copy):
     assert second != first
 
 
+def test_it_works_with_a_tmpdir_that_is_too_long_for_sockets(sample, copy, tmp_path):
+    folder = tmp_path / ("t" * 107)
+    folder.mkdir()
+    for engine in ("warm", "kernel"):
+        result = sample.stagebook(
+            "run",
+            "notebooks/10_count.ipynb",
+            PYTHONPATH=str(copy),
+            TMPDIR=str(folder),
+            XDG_RUNTIME_DIR="",
+            NOTEBOOK_ENGINE=engine,
+        )
+        assert result.returncode == 0, result.stderr
+        assert "No warm process" not in result.stderr
+
+
 def test_stop_ends_it(sample, copy):
     assert len(warm_processes(copy)) == 1
     assert sample.stagebook("stop", PYTHONPATH=str(copy)).returncode == 0

@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from stagebook.features.encode import choose_columns, drop_features, select_columns, to_features
+from stagebook.features.encode import choose_columns, drop_features, find_constant_parts, select_columns, to_features
 from stagebook.project.errors import DataError
 
 WHEN = pd.to_datetime(pd.Series(["2024-02-29 13:00", None]))
@@ -44,3 +44,20 @@ def test_chosen_columns_are_numbers_and_texts_or_refused_by_name():
         select_columns(table, ["wings"], [])
     with pytest.raises(DataError, match="Feature 'origin': 'JFK' is not a number; make it `categorical`"):
         select_columns(table, ["origin"], [])
+
+
+@pytest.mark.parametrize(
+    ("dates", "constant"),
+    [
+        (pd.date_range("2024-01-01", periods=400), ["hour"]),
+        (pd.date_range("2012-01-01", periods=40, freq="MS"), ["day", "hour"]),
+        (pd.date_range("2012-01-01", periods=9, freq="YS"), ["month", "day", "hour"]),
+        (pd.date_range("2024-01-01", periods=50, freq="W"), ["weekday", "hour"]),
+        (pd.date_range("2024-01-01", periods=2000, freq="h"), []),
+        ([pd.Timestamp("2024-01-01"), pd.NaT], ["weekday", "day", "hour", "days"]),
+    ],
+)
+def test_parts_of_dates_that_never_change_are_found(dates, constant):
+    frame = pd.DataFrame({"when": dates, "x (hour)": 1.0})
+    found = find_constant_parts(frame, to_features(frame, [], ["when"]))
+    assert found == [f"when ({part})" for part in constant]

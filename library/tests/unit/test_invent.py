@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from stagebook.automate.invent import ROWS, invent_column, invent_table
+from stagebook.data.conform import convert_column
 from stagebook.data.schema import Column, Table, write_schema
 from stagebook.data.skew.baseline import describe_baseline
 from stagebook.project.errors import StepError
@@ -63,6 +64,15 @@ def test_the_same_rows_each_time_and_none_of_the_data(project):
         FRAME.assign(price=FRAME["price"].round(6)), on=["price", "town"]
     )
     assert merged.empty
+
+
+def test_numbers_are_written_with_the_decimal_mark_of_the_schema(project):
+    found = json.loads((project / "data" / "baseline.json").read_text())["table"]["columns"]["price"]
+    column = Column("price", "number", decimal=",")
+    invented = invent_column(column, found, np.random.default_rng(0))
+    assert invented.str.contains(",").any() and not invented.str.contains(".", regex=False).any()
+    numbers = convert_column(invented, column)
+    assert numbers.median() == pytest.approx(FRAME["price"].median(), rel=0.15)
 
 
 def test_rows_that_somebody_wrote_go_first(project):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nbconvert.filters import ansi2html
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from stagebook.step.execute import normalise
+from stagebook.step.execute import finish, normalise
 from stagebook.step.report import colours_to_html, results_first, write_html
 
 ROOT = Path("/somewhere/project")
@@ -104,6 +104,13 @@ def test_pieces_of_other_streams_and_displays_stay_apart():
     pieces = [stream("a"), stream("b"), stream("e", "stderr"), shown, shown, stream("c"), stream("d")]
     kept = [output.get("text", "shown") for output in cleaned(*pieces)]
     assert kept == ["ab", "e", "shown", "shown", "cd"]
+
+
+@pytest.mark.parametrize(("durations", "seconds"), [([1.5, 2.0], 3.5), ([-3e8, 2.0], 2.0), ([3e8, None], 60)])
+def test_a_clock_that_is_set_while_cells_run_does_not_count(tmp_path, durations, seconds):
+    cells = [new_code_cell("f()", metadata={"papermill": {"duration": each}}) for each in durations]
+    nbformat.write(new_notebook(cells=cells), tmp_path / "n.ipynb")
+    assert finish(tmp_path / "n.ipynb", ROOT, None, longest=60).cells_seconds == seconds
 
 
 def test_page_has_the_colours_of_nbconvert(tmp_path):

@@ -63,3 +63,11 @@ def test_unusable_parameters_cell_is_named(tmp_path, cells, words):
     nbformat.write(notebook, tmp_path / "10_step.ipynb")
     with pytest.raises(StepError, match=words):
         notebook_parameters(tmp_path / "10_step.ipynb")
+
+
+def test_a_notebook_of_another_language_is_refused(tmp_path):
+    cell = nbformat.v4.new_code_cell("up_to = 1", metadata={"tags": ["parameters"]})
+    kernel = {"name": "ir", "language": "R", "display_name": "R"}
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata={"kernelspec": kernel}), tmp_path / "n.ipynb")
+    with pytest.raises(StepError, match="its kernel is for R; a step runs Python"):
+        notebook_parameters(tmp_path / "n.ipynb")

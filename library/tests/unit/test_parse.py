@@ -7,8 +7,15 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stagebook.data.parsing.dates import parse_dates
-from stagebook.data.parsing.numbers import drop_placeholders, looks_like_code, parse_booleans, parse_numbers
+from stagebook.data.parsing.dates import is_order_unknown, parse_dates
+from stagebook.data.parsing.numbers import (
+    drop_placeholders,
+    find_mark,
+    find_suffixes,
+    looks_like_code,
+    parse_booleans,
+    parse_numbers,
+)
 
 X = None  # does not fit
 unhurried = settings(deadline=None, max_examples=50)
@@ -126,3 +133,69 @@ def test_placeholders_are_no_values():
 )
 def test_codes_are_told_from_amounts(texts, code):
     assert looks_like_code(column(*texts)) is code
+
+
+@pytest.mark.parametrize(
+    ("texts", "suffixes", "numbers"),
+    [
+        (["12 kg", "3.5kg", "1,200 kg", "7"], ["kg"], [12, 3.5, 1200, 7]),
+        (["12k", "1.5M", "800", "-3k"], ["M", "k"], [12_000, 1_500_000, 800, -3000]),
+        (["€110.5M", "€565K", "€0"], ["K", "M"], [110_500_000, 565_000, 0]),
+        (["3 days", "1 day", "2 days"], ["day"], [3, 1, 2]),
+        (["21 °C", "-3,5 °C"], ["°C"], [21, -3.5]),
+        (["80 km/h", "100 km/h"], ["km/h"], [80, 100]),
+        (["12 kg", "500 g"], [], [X, X]),
+        (["12A", "12B", "13C"], [], [X, X, X]),
+        (["0123A", "4567A"], [], [X, X]),
+        (["5", "6", "7 kg"], [], [5, 6, X]),
+    ],
+)
+def test_units_behind_numbers(texts, suffixes, numbers):
+    assert find_suffixes(column(*texts)) == suffixes
+    assert plain(parse_numbers(column(*texts), suffixes=suffixes)) == numbers
+
+
+def test_a_unit_that_is_not_that_of_the_column_does_not_fit():
+    assert plain(parse_numbers(column("5 lb", "6 kg", "7"), suffixes=["kg"])) == [X, 6, 7]
+
+
+def test_a_minus_may_stand_behind():
+    assert plain(parse_numbers(column("1234-", "1.5-", "-3-", "5"))) == [-1234, -1.5, X, 5]
+
+
+@pytest.mark.parametrize(
+    ("texts", "mark", "by_comma"),
+    [
+        (["302.465", "26.986"], "?", [302465, 26986]),
+        (["302,465", "26,986"], "?", [302.465, 26.986]),
+        (["302.465", "26.98"], ".", [302465, X]),
+        (["2,5", "302.465"], ",", [2.5, 302465]),
+        (["1.234.567", "26.986"], ",", [1234567, 26986]),
+        (["0.123"], ".", [X]),
+        (["12", "13"], "", [12, 13]),
+    ],
+)
+def test_decimal_mark(texts, mark, by_comma):
+    assert find_mark(column(*texts)) == mark
+    assert plain(parse_numbers(column(*texts), ",")) == by_comma
+
+
+@pytest.mark.parametrize(
+    ("texts", "dates"),
+    [
+        (["2020Q3", "2020-Q1", "q4 2021"], ["2020-07-01", "2020-01-01", "2021-10-01"]),
+        (["2020-W01", "2021W01", "2026-W53"], ["2019-12-30", "2021-01-04", "2026-12-28"]),
+        (["2020Q5", "2020-W54", "Q3"], [X] * 3),
+    ],
+)
+def test_quarters_and_weeks(texts, dates):
+    assert plain(parse_dates(column(*texts))) == [pd.Timestamp(date) if date else X for date in dates]
+
+
+def test_order_of_day_and_month_can_be_told():
+    texts = column("03/04/2024", "05/06/2024")
+    assert is_order_unknown(texts)
+    assert not is_order_unknown(column("03/04/2024", "13/06/2024"))
+    assert not is_order_unknown(column("2024-03-04", "05/05/2024"))
+    assert plain(parse_dates(texts, day_first=True))[0] == pd.Timestamp("2024-04-03")
+    assert plain(parse_dates(texts, day_first=False))[0] == pd.Timestamp("2024-03-04")

@@ -30,7 +30,10 @@ def test_hard_names_and_all_keys_come_back_as_they_were(tmp_path):
     ("text", "words"),
     [
         ("tables: {t: {columns: {a: {type: int}}}}", "column 'a': `type` is 'int'; it must be one of integer"),
-        ("tables: {t: {columns: {a: {type: text, rolle: target}}}}", "`rolle` is not known; there is description"),
+        (
+            "tables: {t: {columns: {a: {type: text, rolle: target}}}}",
+            "`rolle` is not known; there is day_first, decimal, description",
+        ),
         ("tables: {t: {columns: {a: {type: text, mask: blur}}}}", "`mask` is 'blur'"),
         ("tables: {t: {colums: {}}}", "columns"),
         (

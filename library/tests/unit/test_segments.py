@@ -50,6 +50,7 @@ def test_row_loss_adds_up_to_the_loss_of_the_evaluation():
         (np.r_[np.zeros(90), np.arange(1.0, 21.0)], {"= 0", "above 0"}),
         (np.r_[np.full(90, 50.0), np.arange(1.0, 21.0)], {"below 50", "= 50"}),
         (1e9 + np.arange(100.0), {"up to 1,000,000,024"}),
+        (np.arange(1950.0, 2050.0), {"up to 1974", "from 1974 to 1999", "above 2024"}),
         ([True, False, True], ["= True", "= False", "= True"]),
         (np.float32([1, 2, np.nan]), ["= 1", "= 2", "is missing"]),
         (pd.date_range("2013-11-01", periods=40), {"up to 2013-11-10", "above 2013-11-30"}),

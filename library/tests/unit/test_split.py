@@ -55,3 +55,5 @@ def test_rows_are_split_by_time_by_group_or_evenly():
         check_split(by_time, pd.Series([0, 1] * 8 + [1] * 4), ["no", "yes"])
     with pytest.raises(DataError, match="No rows in the split 'validation'"):
         check_split(split.replace("validation", "train"), label, ["no", "yes"])
+    with pytest.raises(DataError, match=r"'train'.* have the target '1987'"):
+        check_split(split, pd.Series(1987.0, index=split.index), [])

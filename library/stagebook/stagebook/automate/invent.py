@@ -86,6 +86,8 @@ def invent_column(column: Column, found: dict, random: np.random.Generator) -> p
         values = pd.Series(f"id {number}" for number in range(1, ROWS + 1))
     if column.type == "integer" and "edges" in found:
         values = values.round().astype("int64")
+    if column.decimal == ",":  # as the schema says that numbers are written
+        values = values.astype("str").str.replace(".", ",")
     if column.role == "target" or not column.missing:
         return values
     return values.mask(pd.Series(random.random(ROWS) < found.get("missing", 0)))

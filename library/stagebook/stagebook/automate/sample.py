@@ -58,8 +58,8 @@ def _change_parameters(root: Path, copy: Path) -> None:
     if "path" in parameters["ingest"]:
         from .invent import invent_table
 
-        parameters["ingest"] |= {"path": invent_table(root, copy).name, "query": "", "separator": "", "sheet": ""}
-        parameters["ingest"]["encoding"] = ""
+        parameters["ingest"] |= {name: type(value)() for name, value in parameters["ingest"].items()}
+        parameters["ingest"]["path"] = invent_table(root, copy).name
     yaml.dump(parameters, copy / "params.yaml")
 
 

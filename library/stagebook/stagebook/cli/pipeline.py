@@ -19,7 +19,7 @@ def run(notebook: Path) -> int:
 
     NOTEBOOK_ENGINE=kernel runs its cells in a Jupyter kernel: slower, same results.
     """
-    began = time.time()
+    began = time.monotonic()
     engine = os.environ.get("NOTEBOOK_ENGINE") or "warm"
     if engine not in ("warm", "kernel"):
         raise StepError(f"NOTEBOOK_ENGINE is {engine!r}; it must be `warm` (the default) or `kernel`.")

@@ -6,16 +6,15 @@ import pandas as pd
 from .parsing.dates import parse_dates
 from .parsing.numbers import drop_placeholders, parse_booleans, parse_numbers
 from .schema import Column, Table
+from .tables import set_columns
 
 __all__ = ["convert_column", "convert_columns"]
-
-PARSERS = {"integer": parse_numbers, "number": parse_numbers, "boolean": parse_booleans, "date": parse_dates}
 
 
 def convert_columns(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
     """Return `frame` with the types of `table`; columns that only one of the two has are left alone."""
     known = [name for name in frame.columns if name in table.columns]
-    return frame.assign(**{name: convert_column(frame[name], table.columns[name]) for name in known})
+    return set_columns(frame, {name: convert_column(frame[name], table.columns[name]) for name in known})
 
 
 def convert_column(values: pd.Series, column: Column) -> pd.Series:
@@ -29,9 +28,18 @@ def convert_column(values: pd.Series, column: Column) -> pd.Series:
     if pd.api.types.is_datetime64_any_dtype(values) and column.type == "date":
         return values
     text = drop_placeholders(_to_text(values))
-    parsed = PARSERS[column.type](text)
+    parsed = _parse(text, column)
     unfit = parsed.isna() & text.notna()
     return parsed.astype(object).mask(unfit, text.astype(object)) if unfit.any() else parsed
+
+
+def _parse(text: pd.Series, column: Column) -> pd.Series:
+    """Return what the texts mean in the type of the column, missing where one means nothing."""
+    if column.type == "boolean":
+        return parse_booleans(text)
+    if column.type == "date":
+        return parse_dates(text, column.day_first)
+    return parse_numbers(text, column.decimal, column.suffixes)
 
 
 def _to_text(values: pd.Series) -> pd.Series:

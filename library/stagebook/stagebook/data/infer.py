@@ -7,12 +7,14 @@ from pathlib import Path
 import pandas as pd
 
 from ..project.errors import DataError
-from .conform import convert_column
+from ..project.yaml_values import suggest
+from .infer_types import infer_columns
 from .leakage import find_leaks
-from .parsing import numbers
-from .parsing.dates import parse_dates
+from .parsing.texts import show_value
 from .pii import find_pii
+from .reading.trim import explain_reading
 from .schema import Column, Table, write_schema
+from .tables import set_columns
 from .target import find_task
 
 __all__ = [
@@ -21,7 +23,6 @@ __all__ = [
     "find_roles",
     "find_useless",
     "infer_table",
-    "infer_type",
     "is_identifier",
     "write_first_schema",
 ]
@@ -30,6 +31,7 @@ __all__ = [
 HEADER = """\
 # What each column of your data is. Inferred on the first run; now yours to correct, `make pipeline` follows. Delete it to start again.
 # type: integer, number, boolean, date, category, text    missing_values: words that stand for a missing value
+# decimal, suffixes: how numbers are written in text: decimal mark, unit behind them
 # role: feature (the default), target, time, label_time (when the target became known), group (its rows stay in one split),
 #       identifier, ignored. No model sees any of them but features. why: the reason
 # pii: true masks the column before data/interim: mask: drop, hash or keep    missing: false, min, max, pattern: what must hold
@@ -44,31 +46,6 @@ DATASETS = {
 }
 
 
-def infer_type(values: pd.Series, is_target: bool = False) -> tuple[str, list[str]]:
-    """Return the type of a column, as data/schema.yaml names it, and the words in it that stand for a missing value."""
-    for type_, is_type in (
-        ("boolean", pd.api.types.is_bool_dtype),
-        ("integer", pd.api.types.is_integer_dtype),
-        ("number", pd.api.types.is_numeric_dtype),
-        ("date", pd.api.types.is_datetime64_any_dtype),
-    ):
-        if is_type(values):
-            return type_, []
-    known = numbers.drop_placeholders(values).dropna()
-    for type_, parse in (("number", numbers.parse_numbers), ("boolean", numbers.parse_booleans), ("date", parse_dates)):
-        if known.empty or (type_ == "number" and numbers.looks_like_code(known)):
-            continue
-        parsed = parse(known)
-        unfit = known[parsed.isna()].unique()
-        share, few_words = parsed.notna().mean(), len(unfit) <= 2 and parsed.nunique() > 20
-        if (share >= 0.95 and len(unfit) <= 10) or (share >= 0.5 and few_words):
-            whole = type_ == "number" and (parsed.dropna() % 1 == 0).all() and parsed.abs().max() < 2**53
-            named = is_target and type_ == "boolean"  # classes keep their names
-            return ("category" if named else "integer" if whole else type_), [] if named else sorted(unfit)
-    words = known.head(10_000).str.split().str.len().mean()
-    return ("text" if words >= 3 and known.nunique() > 0.5 * len(known) else "category"), []
-
-
 def find_useless(frame: pd.DataFrame, types: dict[str, str]) -> dict[str, tuple[str, str]]:
     """Return role and reason of each column that a model can learn nothing from."""
     found, seen = {}, {}
@@ -78,8 +55,7 @@ def find_useless(frame: pd.DataFrame, types: dict[str, str]) -> dict[str, tuple[
         if values.empty:
             found[name] = "ignored", "it has no values"
         elif values.nunique() == 1 and len(values) == len(frame):
-            always = f"{values.iloc[0]:g}" if isinstance(values.iloc[0], float) else str(values.iloc[0])
-            found[name] = "ignored", f"it is always {always[:40]!r}"
+            found[name] = "ignored", f"it is always {show_value(values.iloc[0])[:40]!r}"
         elif is_identifier(name, values, types[name]):
             found[name] = "identifier", "each row has its own value"
         elif (twin := seen.setdefault(fingerprint, name)) != name and frame[twin].equals(frame[name]):
@@ -103,38 +79,44 @@ def is_identifier(name: str, values: pd.Series, type_: str) -> bool:
     return bool(values.astype("str").head(1000).str.split().str.len().mean() < 2 or ID_NAME.search(name))
 
 
-def infer_table(raw: pd.DataFrame, target: str, time_column: str = "") -> Table:
+def infer_table(raw: pd.DataFrame, target: str, time_column: str = "", source: dict | None = None) -> Table:
     """Return the table's schema: a type and a role for each column, with the reason where it is not a plain feature.
 
     Parameters
     ----------
     raw : DataFrame of shape (n_rows, n_columns)
         As ingested; numbers and dates may be text.
+    source : dict, optional
+        What `load_source` tells of the source; an error about a missing column shows it.
 
     Raises
     ------
     DataError
         A named column is not there, the time column has no dates, or the target cannot be predicted.
     """
-    check_columns(raw, target, time_column)
-    types = {name: infer_type(raw[name], name == target) for name in raw.columns}
-    columns = {name: Column(name, type_, missing_values=words) for name, (type_, words) in types.items()}
-    frame = raw.assign(**{name: convert_column(raw[name], column) for name, column in columns.items()})
+    check_columns(raw, target, time_column, source)
+    found = infer_columns(raw, target, (source or {}).get("separator", ""))
+    columns = {name: column for name, (column, _) in found.items()}
+    frame = set_columns(raw, {name: values for name, (_, values) in found.items()})
     roles = find_roles(frame, columns, target, time_column)
     pii = find_pii(frame.drop(columns=[target, time_column], errors="ignore"))
     for name, column in columns.items():
         role, why = roles.get(name, ("feature", ""))
-        why = f"personal: {pii[name]}" if name in pii else why  # the reason of the role may show a value
+        why = f"personal: {pii[name]}" if name in pii else why or column.why  # the role's reason may show a value
         columns[name] = replace(column, role=role, why=why, pii=name in pii)
     return Table("table", columns, description="One row per example", owner="data engineering")
 
 
-def check_columns(raw: pd.DataFrame, target: str, time_column: str) -> None:
-    """Raise DataError if a column that params.yaml names is not there."""
+def check_columns(raw: pd.DataFrame, target: str, time_column: str, source: dict | None = None) -> None:
+    """Raise DataError if a column that params.yaml names is not there; it shows how the source was understood."""
     for parameter, name in (("target", target), ("time_column", time_column)):
         if name not in raw.columns and (name or parameter == "target"):
             have = ", ".join(map(repr, raw.columns[:50]))
-            raise DataError(f"`schema.{parameter}` in params.yaml: there is no column {name!r}; there is {have}.")
+            near = suggest(name, raw.columns)
+            how = f"\n{explain_reading(raw, source)}" if source else ""
+            raise DataError(
+                f"`schema.{parameter}` in params.yaml: there is no column {name!r}; there is {have}.{near}{how}"
+            )
 
 
 def find_roles(frame: pd.DataFrame, columns: dict[str, Column], target: str, time_column: str) -> dict:

@@ -21,6 +21,7 @@ __all__ = ["Column", "Dataset", "Schema", "Table", "read_datasets", "read_schema
 Type = Literal["integer", "number", "boolean", "date", "category", "text"]
 Role = Literal["feature", "target", "time", "label_time", "group", "identifier", "ignored"]
 Mask = Literal["drop", "hash", "keep"]
+Decimal = Literal["", ".", ","]
 EDITOR = "# yaml-language-server: $schema=../vendor/stagebook/stagebook/schemas/schema.json\n"
 
 
@@ -52,6 +53,9 @@ class Column(Section):
     why: Text = _described("Reason of the role or of the mask")
     missing: StrictBool = _described("May values be missing?", True)
     missing_values: list[Scalar] = Field(default_factory=list, description="Values that stand for a missing one")
+    decimal: Decimal = _described("Decimal mark of numbers in text; empty: what most values fit", "")
+    day_first: StrictBool | None = _described("Is 03/04/2024 in April? Empty: the column decides", None)
+    suffixes: Names = Field(default_factory=list, description="What stands behind numbers: a unit, or k and M")
     min: Limit | None = _described("Smallest allowed number or date", None)
     max: Limit | None = _described("Largest allowed number or date", None)
     pattern: Text | None = _described("Regular expression that each value must match", None)

@@ -6,6 +6,7 @@ from datetime import date
 import pandas as pd
 
 from ..project.errors import DataError
+from .parsing.texts import show_value
 
 __all__ = ["SPLITS", "check_split", "split_by_time", "split_rows", "split_table"]
 
@@ -104,7 +105,7 @@ def check_split(split: pd.Series, target: pd.Series, classes: list[str]) -> None
                 "see `clean` in params.yaml."
             )
         if values.nunique() == 1 and (classes or name == "train"):
-            only = classes[int(values.iloc[0])] if classes else values.iloc[0]
+            only = classes[int(values.iloc[0])] if classes else show_value(values.iloc[0])
             raise DataError(
                 f"Split {name!r}: all of its {len(values)} rows have the target {only!r}; the model cannot be evaluated. "
                 "Change the shares in `clean` of params.yaml, or drop the time or group role in data/schema.yaml."

@@ -1,6 +1,6 @@
 """Read and write the tables between two steps: errors name the file, and nothing is left half-written."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -8,7 +8,7 @@ import pandas as pd
 from ..project.errors import DataError
 from ..project.files import replace_file
 
-__all__ = ["read_table", "write_table"]
+__all__ = ["read_table", "set_columns", "write_table"]
 
 
 def read_table(path: str | Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -47,3 +47,11 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
     """Write `frame` without its index as Parquet: the same frame gives the same bytes."""
     with replace_file(path) as temporary:
         frame.to_parquet(temporary, index=False, compression="zstd")
+
+
+def set_columns(frame: pd.DataFrame, columns: Mapping[str, object]) -> pd.DataFrame:
+    """Return `frame` with these columns added or replaced. Unlike `assign`, it takes any name: `self` is one of users."""
+    changed = frame.copy(deep=False)
+    for name, values in columns.items():
+        changed[name] = values
+    return changed

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from ..project.errors import DataError
+from .parsing.texts import show_value
 
 __all__ = ["TASKS", "encode_target", "find_task"]
 
@@ -20,7 +21,7 @@ def find_task(target: pd.Series, where: str) -> str:
     if values.empty:
         raise DataError(f"{where}: the target has no values.")
     if distinct == 1:
-        raise DataError(f"{where}: the target is always {values.iloc[0]!r}; there is nothing to learn.")
+        raise DataError(f"{where}: the target is always {show_value(values.iloc[0])!r}; there is nothing to learn.")
     if pd.api.types.is_datetime64_any_dtype(values):
         raise DataError(f"{where}: the target has dates; predict a number of days, or a class.")
     if distinct == 2:
@@ -50,7 +51,9 @@ def encode_target(target: pd.Series, task: str, where: str) -> tuple[pd.Series, 
     if task == "regression":
         numbers = pd.to_numeric(target, errors="coerce").astype("float64")
         if (wrong := numbers.isna() & target.notna()).any():
-            raise DataError(f"{where}: {target[wrong].iloc[0]!r} is not a number; regression needs numbers.")
+            raise DataError(
+                f"{where}: {show_value(target[wrong].iloc[0])!r} is not a number; regression needs numbers."
+            )
         return numbers, []
     classes = sorted(target.unique())
     if len(classes) > MAX_CLASSES or (task == "binary" and len(classes) != 2):

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from ..data.tables import set_columns
 from ..model.task import Task
 from ..project.errors import DataError
 from .behaviour_file import FIGURES, Direction, Invariance, Limits, Minimum, Test
@@ -106,7 +107,7 @@ def change_rows(rows: pd.DataFrame, table: pd.DataFrame, test: Test, seed: int) 
     order = np.random.default_rng(seed).permutation(len(rows))
     for column in test.shuffle:
         changed[column] = rows[column].iloc[order].set_axis(rows.index)
-    return rows.assign(**changed)
+    return set_columns(rows, changed)
 
 
 def _one_column(test: Test, task: Task, prediction: np.ndarray) -> np.ndarray:

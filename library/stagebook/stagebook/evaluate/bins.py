@@ -43,10 +43,17 @@ def _short(edges: np.ndarray) -> list[str]:
     if np.issubdtype(edges.dtype, np.datetime64):
         return [str(edge)[:16].replace("T", " ").removesuffix(" 00:00") for edge in edges]
     for digits in (3, 6, 9):
-        names = [f"{edge:,.0f}" if abs(edge) >= 1000 and digits == 3 else f"{edge:.{digits}g}" for edge in edges]
+        names = [_show_edge(edge, digits) for edge in edges]
         if len(set(names)) == len(names):
             return names
     return [repr(float(edge)) for edge in edges]
+
+
+def _show_edge(edge: float, digits: int) -> str:
+    """Return a number with `digits` digits, all of a whole one; four have no comma: 1987 may be a year."""
+    if digits > 3 or abs(edge) < 1000:
+        return f"{edge:.{digits}g}"
+    return f"{edge:,.0f}" if abs(edge) >= 10_000 else f"{edge:.0f}"
 
 
 def _each_value(values: pd.Series) -> np.ndarray:

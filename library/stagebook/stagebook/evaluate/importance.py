@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
+from ..data.tables import set_columns
 from ..model.task import Task
 from .bins import spread_rows
 from .segments import row_loss
@@ -89,14 +90,14 @@ def partial_dependence(
     some = frame.iloc[_some_rows(frame, rows)]
     copies = pd.concat([some] * len(grid), ignore_index=True)
     given = pd.Series(np.repeat(grid, len(some))).astype(frame[column].dtype)
-    predicted = np.asarray(predict(copies.assign(**{column: given})), dtype=float).reshape(len(grid), len(some), -1)
+    predicted = np.asarray(predict(set_columns(copies, {column: given})), dtype=float).reshape(len(grid), len(some), -1)
     return pd.DataFrame(predicted.mean(axis=1), index=pd.Index(grid, name="value"))
 
 
 def _shuffle(frame: pd.DataFrame, name: str, orders: np.ndarray) -> pd.DataFrame:
     """Return `frame`, which is several copies of one table, with a column shuffled within each copy."""
     base = frame[name].iloc[orders].set_axis(frame.index)
-    return frame.assign(**{name: base})
+    return set_columns(frame, {name: base})
 
 
 def _some_rows(frame: pd.DataFrame, rows: int) -> np.ndarray:

@@ -9,6 +9,7 @@ __all__ = [
     "choose_columns",
     "date_parts",
     "drop_features",
+    "find_constant_parts",
     "normalise_text",
     "select_columns",
     "to_features",
@@ -45,6 +46,29 @@ def date_parts(dates: pd.Series, with_days: bool) -> pd.DataFrame:
     if with_days:
         parts["days"] = (dates - pd.Timestamp(0)) / pd.Timedelta(days=1)
     return pd.DataFrame({f"{dates.name} ({part})": values.astype("float32") for part, values in parts.items()})
+
+
+def find_constant_parts(frame: pd.DataFrame, features: pd.DataFrame) -> list[str]:
+    """Return the parts of dates that are the same in all rows: the hour of pure dates, the day of monthly ones.
+
+    Decide this on the whole table, not on the rows of one prediction: a model picks its features by name. One part stays
+    if all are the same, for it shows whether the date is missing.
+
+    Parameters
+    ----------
+    frame : DataFrame of shape (n_rows, n_columns)
+        With the dates.
+    features : DataFrame of shape (n_rows, n_features)
+        What `to_features` made of it.
+    """
+    constant = []
+    for name in frame.columns:
+        if pd.api.types.is_datetime64_any_dtype(frame[name]):
+            parts = [f"{name} ({part})" for part in ("month", "weekday", "day", "hour", "days")]
+            there = [part for part in parts if part in features]
+            same = [part for part in there if features[part].nunique() <= 1]
+            constant += same[1:] if same == there else same
+    return constant
 
 
 def to_float32(numbers: pd.Series) -> pd.Series:

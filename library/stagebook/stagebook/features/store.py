@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..data.tables import read_table
+from ..data.tables import read_table, set_columns
 from ..project.errors import DataError
 
 __all__ = ["Feature", "FeatureView", "as_stored", "compute_history", "join_point_in_time", "read_sources", "text_keys"]
@@ -112,7 +112,7 @@ def join_point_in_time(
         history = compute_history(view, tables)
         found = pd.merge_asof(ordered, history, on=KNOWN_AT, by=list(view.entity), tolerance=pd.Timedelta(view.ttl))
         values = as_stored(found.set_index(ordered.index).reindex(wanted.index), view)
-        rows = rows.assign(**{name: values[name].array for name in view.features})
+        rows = set_columns(rows, {name: values[name].array for name in view.features})
     return rows
 
 

@@ -5,6 +5,7 @@
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -25,10 +26,22 @@ from ..project.errors import DataError
 from .columns import ONE_HOT, encode_columns
 from .task import Task
 
-__all__ = ["HIST_GRADIENT_BOOSTING", "LINEAR", "RANDOM_FOREST", "ModelKind", "Rows", "choose_models", "fit"]
+__all__ = [
+    "HIST_GRADIENT_BOOSTING",
+    "LINEAR",
+    "RANDOM_FOREST",
+    "ModelKind",
+    "Rows",
+    "choose_models",
+    "expand_settings",
+    "fit",
+]
 
 Rows = tuple[pd.DataFrame, pd.Series]  # features of shape (n_rows, n_features), label of shape (n_rows,)
 ROWS_FOR_THREADS = 100_000
+LISTS = {"categorical_features", "interaction_cst", "monotonic_cst"}  # of scikit-learn: a list is one value
+PATIENCE = 20
+ROWS_PER_TREE = 20_000  # of a forest: more rows make it larger and slower, and hardly better
 # Categories as plain numbers, as many as trees can tell apart; one that training never saw is -1.
 CODES = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
 
@@ -45,11 +58,15 @@ class ModelKind:
         `suggest(trial)` asks an optuna trial for settings. They go over those of params.yaml.
     settings : list of str
         Names of all settings that there are.
+    freeze : callable or None
+        `freeze(model, settings)` returns the settings that fit this kind again without a validation split: what a fitted
+        model chose by it, such as the number of trees, becomes a setting. None: the kind cannot be fitted again.
     """
 
     fit: Callable[..., Pipeline]
     suggest: Callable[..., dict]
     settings: list[str]
+    freeze: Callable[[Pipeline, dict], dict] | None = None
 
 
 def choose_models(
@@ -77,6 +94,14 @@ def choose_models(
     return {name: given.get(name, {}) for name in chosen}
 
 
+def expand_settings(settings: dict) -> list[dict]:
+    """Return all combinations of those settings that list values to try, as in `{"C": [1.0, 0.1]}`; first values first."""
+    lists = {name: value for name, value in settings.items() if isinstance(value, list) and name not in LISTS}
+    if empty := [name for name, values in lists.items() if not values]:
+        raise DataError(f"params.yaml, `train`: the setting {empty[0]!r} is an empty list; give it a value.")
+    return [settings | dict(zip(lists, values, strict=True)) for values in product(*lists.values())]
+
+
 def fit(kind: ModelKind, train: Rows, validation: Rows, task: Task, seed: int, settings: dict) -> Pipeline:
     """Return the fitted model; the same arguments give the same model on any number of cores."""
     # On fewer rows, threads wait for each other longer than they work; on a busy machine ten times as long.
@@ -92,20 +117,28 @@ def fit_linear(train: Rows, validation: Rows, task: Task, seed: int, C: float = 
     return _join(columns, model, train)
 
 
-def fit_boosting(train: Rows, validation: Rows, task: Task, seed: int, **settings) -> Pipeline:
-    """Return HistGradientBoosting, stopped when the loss on `validation` no longer falls."""
+def fit_boosting(
+    train: Rows, validation: Rows, task: Task, seed: int, early_stopping: bool = True, **settings
+) -> Pipeline:
+    """Return HistGradientBoosting, stopped when the loss on `validation` has not fallen for `PATIENCE` trees."""
     columns = encode_columns(train[0], task.kind, "passthrough", CODES, few=255, sparse_threshold=0)
     model = HistGradientBoostingRegressor if task.kind == "regression" else HistGradientBoostingClassifier
-    trees = model(early_stopping=True, scoring="loss", random_state=seed, **_fit_leaf(settings, train))
+    options = {"early_stopping": early_stopping, "scoring": "loss", "random_state": seed}
+    trees = model(**options, **{"n_iter_no_change": PATIENCE} | _fit_leaf(settings, train))
     encoded = columns.fit_transform(*train)
-    trees.fit(encoded, train[1], X_val=columns.transform(validation[0]), y_val=validation[1])
-    return make_pipeline(columns, trees)
+    unseen = {"X_val": columns.transform(validation[0]), "y_val": validation[1]} if early_stopping else {}
+    return make_pipeline(columns, trees.fit(encoded, train[1], **unseen))
 
 
 def fit_forest(train: Rows, validation: Rows, task: Task, seed: int, **settings) -> Pipeline:
-    """Return a random forest; a missing number is the median, since ONNX does not know a forest's own way."""
+    """Return a random forest; a missing number is the median, since ONNX does not know a forest's own way.
+
+    A tree learns from at most `ROWS_PER_TREE` rows, unless `max_samples` is set.
+    """
     columns = encode_columns(train[0], task.kind, SimpleImputer(strategy="median"), CODES, few=255, sparse_threshold=0)
     model = RandomForestRegressor if task.kind == "regression" else RandomForestClassifier
+    if len(train[1]) > ROWS_PER_TREE and settings.get("bootstrap", True):
+        settings = {"max_samples": ROWS_PER_TREE} | settings
     return _join(columns, model(n_jobs=-1, random_state=seed, **_fit_leaf(settings, train)), train)
 
 
@@ -121,7 +154,16 @@ def _fit_leaf(settings: dict, train: Rows) -> dict:
     return settings | {"min_samples_leaf": min(settings.get("min_samples_leaf", 20), most)}
 
 
-LINEAR = ModelKind(fit_linear, lambda trial: {"C": trial.suggest_float("C", 1e-3, 1e3, log=True)}, ["C"])
+def _freeze_boosting(model: Pipeline, settings: dict) -> dict:
+    # A tenth more trees, since there are more rows.
+    return settings | {"max_iter": round(1.1 * model[-1].n_iter_), "early_stopping": False}
+
+
+def _keep(model: Pipeline, settings: dict) -> dict:
+    return settings
+
+
+LINEAR = ModelKind(fit_linear, lambda trial: {"C": trial.suggest_float("C", 1e-3, 1e3, log=True)}, ["C"], _keep)
 HIST_GRADIENT_BOOSTING = ModelKind(
     fit_boosting,
     lambda trial: {
@@ -131,6 +173,7 @@ HIST_GRADIENT_BOOSTING = ModelKind(
         "l2_regularization": trial.suggest_float("l2_regularization", 1e-3, 10.0, log=True),
     },
     list(HistGradientBoostingRegressor().get_params()),
+    _freeze_boosting,
 )
 RANDOM_FOREST = ModelKind(
     fit_forest,
@@ -140,4 +183,5 @@ RANDOM_FOREST = ModelKind(
         "max_features": trial.suggest_float("max_features", 0.1, 1.0),
     },
     list(RandomForestRegressor().get_params()),
+    _keep,
 )

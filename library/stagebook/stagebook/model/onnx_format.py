@@ -13,6 +13,7 @@ from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
 
+from .blend import members
 from .task import Task
 
 __all__ = ["check_parity", "load_onnx", "predict_onnx", "to_onnx_bytes"]
@@ -34,12 +35,14 @@ def to_onnx_bytes(model: Pipeline, example: pd.DataFrame, task: Task, **facts: f
     **facts : float
         More that is written into it, such as `interval_half_width`.
     """
-    _round_thresholds(model[-1])
+    for member in members(model):
+        _round_thresholds(member[-1])
     kinds = [FloatTensorType if pd.api.types.is_numeric_dtype(dtype) else StringTensorType for dtype in example.dtypes]
     inputs = [(f"c{position}", kind([None, 1])) for position, kind in enumerate(kinds)]
     options = {id(model): {"zipmap": False}} if is_classifier(model) else None
     converted = to_onnx(model, initial_types=inputs, options=options, target_opset=18)
     _rename_inputs(converted.graph, dict(zip([name for name, _ in inputs], example.columns, strict=True)))
+    _drop_unused(converted.graph)
     converted.opset_import.sort(key=lambda opset: opset.domain)  # comes out in the order of a set
     known = {"task": task.kind, "classes": json.dumps(task.classes)}
     onnx.helper.set_model_props(converted, known | {name: repr(value) for name, value in facts.items()})
@@ -59,6 +62,15 @@ def _round_thresholds(model) -> None:
     for exact in thresholds:
         near = exact.astype(np.float32)
         exact[:] = np.where(near > exact, np.nextafter(near, np.float32(-np.inf)), near)
+
+
+def _drop_unused(graph: onnx.GraphProto) -> None:
+    """Remove constants that no node reads; onnxruntime would warn of each when it opens the file."""
+    used = {name for node in graph.node for name in node.input}
+    kept = [constant for constant in graph.initializer if constant.name in used]
+    if len(kept) < len(graph.initializer):
+        del graph.initializer[:]
+        graph.initializer.extend(kept)
 
 
 def _rename_inputs(graph: onnx.GraphProto, names: dict[str, str]) -> None:

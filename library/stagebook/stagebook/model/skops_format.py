@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from sklearn.pipeline import Pipeline
 
+from .blend import members
+
 __all__ = ["TRUSTED", "read_skops", "to_skops_bytes"]
 
 # What the models of kinds.py hold beside what skops knows by itself: data types, no code. A project adds what its own kinds of
@@ -49,10 +51,11 @@ def to_skops_bytes(model: Pipeline) -> bytes:
 
 def _forget_machine(model: Pipeline) -> None:
     """Remove what a fitted model knows of the process that fitted it, and does not need any more; in place."""
-    for encoder in model[0].named_transformers_.values():
-        getattr(encoder, "__dict__", {}).pop("_stop_words_id", None)
-    if bins := getattr(getattr(model[-1], "estimator", model[-1]), "_bin_mapper", None):
-        bins.n_threads = 1
+    for member in members(model):
+        for encoder in member[0].named_transformers_.values():
+            getattr(encoder, "__dict__", {}).pop("_stop_words_id", None)
+        if bins := getattr(getattr(member[-1], "estimator", member[-1]), "_bin_mapper", None):
+            bins.n_threads = 1
 
 
 def read_skops(file, trusted: Sequence[str] = ()) -> Pipeline:

@@ -15,9 +15,10 @@ from ..project.files import replace_folder
 from ..project.root import find_root, project_home
 from ..track.tracking import connect_mlflow
 from .baseline import check_label, fit_baseline, fit_trivial
+from .blend import BLEND
 from .calibrate import interval_half_width, recalibrate
 from .folds import fold_losses, make_folds, measure_loss, thin_out
-from .kinds import ModelKind, fit
+from .kinds import ModelKind, expand_settings, fit
 from .package import write_package
 from .search import Budget, open_study, search, study_name
 from .task import Task, split_columns
@@ -78,11 +79,12 @@ def search_settings(
     connect_mlflow()
     with mlflow.start_run():
         home, parts = project_home(find_root()), make_folds(sample, task, folds, seed) if trials else []
-        for name in settings if trials else ():
-            about = {"settings": settings[name], "rows": len(sample), "folds": folds, "seed": seed, "task": task.kind}
+        for name in [name for name in settings if trials and name != BLEND]:  # a blend has the settings of its models
+            start = expand_settings(settings[name])[0]
+            about = {"settings": start, "rows": len(sample), "folds": folds, "seed": seed, "task": task.kind}
             study = open_study(study_name(name, kinds[name], [find_root() / TRAIN], **about), home)
             losses = partial(fold_losses, kinds[name], sample, parts, task, seed)
-            best[name], report[name] = search(study, name, kinds[name], settings[name], losses, budget, seed, home)
+            best[name], report[name] = search(study, name, kinds[name], about["settings"], losses, budget, seed, home)
     return best, report | {"ended_by_minutes": budget.exhausted}
 
 
@@ -139,7 +141,8 @@ def calibrate_candidate(
     """Return the model with its probabilities recalibrated if that helps, or the interval around its values.
 
     Probabilities are recalibrated only if the loss on the validation split falls by at least 1 %. How to recalibrate is
-    learned within the training split, on rows that a copy of the model was not fitted on.
+    learned within the training split, on rows that a copy of the model was not fitted on. A blend stays as it is: its
+    weights were chosen by the loss on such rows.
 
     Returns
     -------
@@ -152,7 +155,7 @@ def calibrate_candidate(
         half_width = interval_half_width(rows[1].to_numpy(), model.predict(rows[0]), confidence)
         return model, {"calibration": {}, "interval_half_width": half_width}
     folds = make_folds(sample, task, 4, seed)
-    if not folds:
+    if not folds or model.steps[0][0] == BLEND:
         return model, {"calibration": {"needed": False}}
     seen, unseen = (split_columns(sample.iloc[positions], task, "train") for positions in folds[-1])
     copy = fit(kind, seen, unseen, task, seed, settings)
@@ -203,8 +206,12 @@ def describe_training(
     chosen: str,
     sure: dict,
     searched: dict,
+    crossed: dict[str, dict] | None = None,
 ) -> dict:
-    """Return what reports/training.json holds; the arguments are what the other functions of this module return."""
+    """Return what reports/training.json holds; the arguments are what the other functions of this module return.
+
+    `crossed` is the report of `cross_validate`, if the model was chosen by it.
+    """
     return {
         "chosen": chosen,
         "tried": {name: {"settings": settings[name], "loss": losses[name], **formats[name]} for name in settings},
@@ -213,4 +220,5 @@ def describe_training(
         "trivial": fit_trivial(train[task.target], task),
         "baseline": {"loss": losses["baseline"], **formats["baseline"]},
         "search": searched,
+        **({} if crossed is None else {"cross_validation": crossed}),
     }

@@ -1,6 +1,7 @@
 """Where the project is, what it is called, and how its commands end."""
 
 import os
+import resource
 import sys
 import tomllib
 from collections.abc import Callable
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from .errors import StagebookError, StepError
 
-__all__ = ["exit_code", "find_root", "local_folder", "project_home", "project_name"]
+__all__ = ["exit_code", "find_root", "local_folder", "memory_limit", "project_home", "project_name"]
 
 
 def exit_code(command: Callable[[], int | None]) -> int:
@@ -23,9 +24,18 @@ def exit_code(command: Callable[[], int | None]) -> int:
     except StagebookError as error:
         print(f"ERROR: {error}", file=sys.stderr)
         return 1
+    except MemoryError:
+        print(f"ERROR: out of memory{memory_limit()}.", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("Interrupted. `dvc repro` goes on from this step.", file=sys.stderr)
         return 130
+
+
+def memory_limit() -> str:
+    """Return the limit on this process's memory as words in brackets, with the fix; nothing if there is none."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return "" if soft == resource.RLIM_INFINITY else f" (`ulimit -v` is {soft // 1024} kB: raise it, or use fewer rows)"
 
 
 def find_root(start: str | Path = ".") -> Path:
@@ -53,5 +63,10 @@ def project_name(root: Path) -> str:
 def local_folder(root: Path) -> Path:
     """Return the folder for state of this machine (`.local/`), which git ignores; made if it is not there."""
     folder = project_home(root) / ".local"
-    folder.mkdir(exist_ok=True)
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise StepError(
+            f"{folder} cannot be made: {error.strerror}. A step needs to write to the project's folder."
+        ) from error
     return folder

@@ -1,9 +1,11 @@
 """Run one notebook with papermill and make what comes out independent of when and where it ran."""
 
+import math
 import os
 import re
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -17,8 +19,12 @@ from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
 from ..project.addresses import mask_addresses
+from .environment import socket_folder
+from .trim import trim_outputs, trim_text
 
 __all__ = ["Execution", "died", "execute_notebook", "finish", "normalise"]
+
+MESSAGE_LENGTH = 5_000  # characters of an exception's message on the terminal; the report has more
 
 
 @dataclass(frozen=True)
@@ -48,9 +54,9 @@ def execute_notebook(
     """
     output.parent.mkdir(parents=True, exist_ok=True)
     bar = {"desc": notebook.stem, "initial": 1, "leave": False, "bar_format": "{desc}: cell {n} of {total}, {elapsed}"}
-    failure = None
+    failure, began = None, time.monotonic()
     try:
-        with tempfile.TemporaryDirectory() as sockets:
+        with tempfile.TemporaryDirectory(dir=socket_folder()) as sockets:
             # A kernelspec of this name in the user's home would otherwise win over the one of this environment.
             os.environ.update(env, JUPYTER_PREFER_ENV_PATH="1", JUPYTER_RUNTIME_DIR=sockets)
             papermill.execute_notebook(
@@ -72,14 +78,19 @@ def execute_notebook(
         failure = f"{notebook.name}: {error}"
     except DeadKernelError as error:
         failure = died(notebook, output, f"{error} (killed? out of memory?)")
-    return finish(output, root, failure)
+    return finish(output, root, failure, time.monotonic() - began)
 
 
-def finish(output: Path, root: Path, failure: str | None) -> Execution:
-    """Normalise what was executed."""
+def finish(output: Path, root: Path, failure: str | None, longest: float = math.inf) -> Execution:
+    """Normalise what was executed, and bound its length.
+
+    Papermill measures each cell by the clock of the machine, which may be set meanwhile: not below 0 s, and not above
+    `longest` together.
+    """
     executed = nbformat.read(output, as_version=4)
-    seconds = sum(cell.metadata.get("papermill", {}).get("duration") or 0 for cell in executed.cells)
-    nbformat.write(normalise(executed, root), output)
+    durations = (cell.metadata.get("papermill", {}).get("duration") or 0 for cell in executed.cells)
+    seconds = min(sum(max(each, 0) for each in durations), longest)
+    nbformat.write(trim_outputs(normalise(executed, root)), output)
     return Execution(failure, seconds)
 
 
@@ -98,7 +109,7 @@ def _explain(notebook: Path, error: PapermillExecutionError) -> str:
     cell = f"cell {place} of {len(source)} ({source[place - 1].id})" if place else "the injected parameters"
     arrow = re.search(r"^-+> *\d+ (.*)$", strip_ansi("\n".join(error.traceback)), re.MULTILINE)
     line = arrow[1].strip() if arrow else error.source.strip().splitlines()[-1]
-    return f"{notebook.name}, {cell}: `{line}`\n{error.ename}: {error.evalue}"
+    return f"{notebook.name}, {cell}: `{line}`\n{error.ename}: {trim_text(error.evalue, MESSAGE_LENGTH)}"
 
 
 def normalise(notebook: NotebookNode, root: Path) -> NotebookNode:

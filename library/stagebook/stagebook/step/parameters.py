@@ -20,7 +20,13 @@ def step_name(notebook: Path) -> str:
 
 def notebook_parameters(notebook: Path) -> dict:
     """Return names and default values from the notebook's `parameters` cell, which holds literals only."""
-    cells = nbformat.read(notebook, as_version=4).cells
+    content = nbformat.read(notebook, as_version=4)
+    language = content.metadata.get("kernelspec", {}).get("language") or "python"
+    if language.lower() != "python":
+        raise StepError(
+            f"{notebook}: its kernel is for {language}; a step runs Python. Choose the kernel `python3` in Jupyter."
+        )
+    cells = content.cells
     sources = [cell.source for cell in cells if "parameters" in cell.metadata.get("tags", [])]
     if len(sources) != 1:
         raise StepError(f"{notebook}: {len(sources)} cells have the tag `parameters`; a step has exactly one.")

@@ -9,6 +9,7 @@ import mlflow
 from dvc.repo import Repo
 
 from ..project.errors import StepError
+from ..project.files import replace_file
 from ..project.root import find_root
 from ..track.lineage import record_data
 from ..track.processes import Caller
@@ -95,8 +96,7 @@ def _cell_environment(root: Path, run: str) -> dict[str, str]:
 def _publish(partial: Path, report: Path) -> tuple[Path, Path]:
     """Give the executed notebook and its page their final names, the page first."""
     page = report.with_suffix(".html")
-    partial_page = partial.with_suffix(".html")
-    write_html(partial, partial_page)
-    partial_page.replace(page)
+    with replace_file(page) as partial_page:
+        write_html(partial, partial_page)
     partial.replace(report)
     return report, page

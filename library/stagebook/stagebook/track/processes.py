@@ -10,12 +10,12 @@ from pathlib import Path
 
 import psutil
 
-__all__ = ["Caller", "are_running", "end_with", "has_ended", "process_name", "processes_above"]
+__all__ = ["Caller", "are_running", "end_with", "has_ended", "has_lost_dvc", "process_name", "processes_above"]
 
 
 @dataclass(frozen=True)
 class Caller:
-    """The process that asked for a step, and when, in seconds since the epoch."""
+    """The process that asked for a step, and when by `time.monotonic`, which all processes of a machine share."""
 
     pid: int
     began: float
@@ -30,6 +30,11 @@ def processes_above(pid: int) -> list[psutil.Process]:
             if any(Path(word).name == "dvc" or word.endswith("dvc/__main__.py") for word in process.cmdline()[:3]):
                 return above
     return above[:1]
+
+
+def has_lost_dvc(pid: int) -> bool:
+    """Return True if DVC has started the process, as its variables say, and is gone: nobody wants its result."""
+    return "DVC_STAGE" in os.environ and len(processes_above(pid)) == 1
 
 
 def are_running(processes: list[psutil.Process]) -> bool:

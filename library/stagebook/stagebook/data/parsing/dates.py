@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 
 from .texts import map_unique, matches
 
-__all__ = ["parse_dates"]
+__all__ = ["is_order_unknown", "parse_dates"]
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 NAME = (
@@ -20,8 +20,25 @@ CLOCK = (
     rf"(?:(?:t|,?\s+)(?P<hour>{D12}):(?P<minute>{D2})(?::(?P<second>{D2})(?:[.,](?P<fraction>[0-9]+))?)?"
     rf"\s*(?P<half>[ap]\.?m\.?)?\s*(?P<zone>z|utc|gmt|[+-]{D2}:?{D2}|[+-]{D2})?)?"
 )
+ISO = rf"{D4}-{D2}-{D2}(?:[ Tt]{D2}:{D2}:{D2})?"
 DAY, ORDINAL, RECENT = f"(?P<day>{D12})", "(?:st|nd|rd|th)?", f"(?P<year>(?:19|20){D2})"
-FIELDS = ["year", "month", "day", "a", "b", "mark", "name", "hour", "minute", "second", "fraction", "half", "zone"]
+FIELDS = [
+    "year",
+    "month",
+    "quarter",
+    "week",
+    "day",
+    "a",
+    "b",
+    "mark",
+    "name",
+    "hour",
+    "minute",
+    "second",
+    "fraction",
+    "half",
+    "zone",
+]
 SHAPES = [  # tried one after the other on the text in lower case
     rf"(?P<year>{D4})[-/.](?P<month>{D12})[-/.]{DAY}{CLOCK}",
     rf"{WEEKDAY}(?P<a>{D12})(?P<mark>[-/.])(?P<b>{D12})[-/.](?P<year>(?:1[5-9]|2[0-9]){D2}){CLOCK}",
@@ -34,25 +51,39 @@ SHAPES = [  # tried one after the other on the text in lower case
     rf"{RECENT}[-/](?P<month>0[1-9]|1[0-2])",
     rf"(?P<month>0[1-9]|1[0-2])[-/]{RECENT}",
     rf"{NAME}[-/,\s]+{RECENT}",
+    rf"{RECENT}[-/\s]?q(?P<quarter>[1-4])",
+    rf"q(?P<quarter>[1-4])[-/\s]?{RECENT}",
+    rf"{RECENT}-?w(?P<week>0[1-9]|[1-4][0-9]|5[0-3])",
 ]
 
 
-def parse_dates(text: pd.Series) -> pd.Series:
+def parse_dates(text: pd.Series, day_first: bool | None = None) -> pd.Series:
     """Return dates and times (datetime64, no zone; times with a zone in UTC), missing where a value is none.
 
     ISO, `31.12.2024`, `12/31/2024`, two-digit years (69 is 1969, 68 is 2068), English names of months, `2024-12` (the
-    first of the month), `20241231`; a time after it. Plain numbers are no dates. If every day of a column could be a
-    month, it is day-first between points or hyphens and month-first between slashes.
+    first of the month), `2024Q3` (of the quarter), `2024-W05` (its Monday), `20241231`; a time after it. Plain numbers are no dates. If every day of a column could be a
+    month, it is day-first between points or hyphens and month-first between slashes, unless `day_first` decides.
     """
-    return map_unique(text.astype("str"), parse_distinct_dates)
+    return map_unique(text.astype("str"), lambda values: parse_distinct_dates(values, day_first))
 
 
-def parse_distinct_dates(values: pd.Series) -> pd.Series:
+def is_order_unknown(text: pd.Series) -> bool:
+    """Return whether every day of a column with dates such as 03/04/2024 could be its month."""
+    parts = find_parts(text.drop_duplicates().astype("str").str.strip().str.lower())
+    first, second = (whole(parts, name, 0) for name in "ab")
+    return bool((first != second).any() and max(first.max(), second.max()) <= 12)
+
+
+def parse_distinct_dates(values: pd.Series, day_first: bool | None = None) -> pd.Series:
     """Return the dates in values of which no two are the same."""
+    if matches(values, ISO).all():  # as a program writes them: a tenth of the time
+        return pd.to_datetime(values, format="ISO8601", errors="coerce").astype("datetime64[us]")
     parts = find_parts(values.str.strip().str.lower())
-    month, day = ("b", "a") if is_day_first(parts) else ("a", "b")
+    month, day = ("b", "a") if (is_day_first(parts) if day_first is None else day_first) else ("a", "b")
     named = parts["name"].str[:3].map({name: str(number) for number, name in enumerate(MONTHS, 1)})
-    parts["month"] = parts["month"].fillna(parts[month]).fillna(named)
+    quarter = parts["quarter"].map({str(number): str(number * 3 - 2) for number in range(1, 5)})
+    parts["month"] = parts["month"].fillna(parts[month]).fillna(named).fillna(quarter)
+    parts["month"] = parts["month"].mask(parts["week"].notna() & (parts["week"] != ""), "1")
     parts["day"] = parts["day"].fillna(parts[day])
     return pd.Series(join_parts(parts), index=values.index)
 
@@ -91,10 +122,17 @@ def join_parts(parts: pd.DataFrame) -> np.ndarray:
     months = ((year - 1970) * 12 + month - 1).astype("datetime64[M]")
     days = months.astype("datetime64[D]") + (day - 1)
     right &= days.astype("datetime64[M]") == months
+    days = np.where(whole(parts, "week", 0) > 0, first_monday(year) + (whole(parts, "week", 1) - 1) * 7, days)
     minutes = hour * 60 + minute - zone_minutes(parts["zone"])
     microseconds = whole(parts.assign(fraction=parts["fraction"].str.pad(6, "right", "0").str[:6]), "fraction", 0)
     times = days.astype("datetime64[us]") + (minutes * 60 + second) * 1_000_000 + microseconds
     return np.where(right, times, np.datetime64("NaT", "us"))
+
+
+def first_monday(year: np.ndarray) -> np.ndarray:
+    """Return the Monday of the first week of each year (ISO 8601): the week that has 4 January."""
+    fourth = (year - 1970).astype("datetime64[Y]").astype("datetime64[D]") + 3
+    return fourth - (fourth.astype("int64") + 3) % 7
 
 
 def zone_minutes(zone: pd.Series) -> np.ndarray:

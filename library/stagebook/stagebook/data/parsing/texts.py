@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["MISSING", "map_unique", "matches", "replace"]
+__all__ = ["MISSING", "map_unique", "matches", "replace", "show_value"]
 
 # What tools write for a missing value. Not here, for in some columns they mean something: None, -, ?, 0, unknown.
 MISSING = ["", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NaT", "NULL", "null", "\\N"]
@@ -30,3 +30,10 @@ def replace(values: pd.Series, pattern: str, new: str) -> pd.Series:
     """Return values in which `new` stands for what fits a pattern."""
     changed = pc.replace_substring_regex(pa.array(values, pa.large_string()), pattern, new)
     return pd.Series(changed, index=values.index, dtype="str")
+
+
+def show_value(value: object) -> str:
+    """Return a value as people write it: 1987 for 1987.0, 2024-01-31 for that day at midnight."""
+    if isinstance(value, pd.Timestamp) and value == value.normalize():
+        return str(value.date())
+    return f"{value:.12g}" if isinstance(value, float) else str(value)

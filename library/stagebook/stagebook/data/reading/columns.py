@@ -11,16 +11,20 @@ import pandas as pd
 
 __all__ = ["name_text", "tidy_columns", "tidy_names"]
 
+RESERVED = {"__split__"}  # 30_clean writes it
 EXACT = 2**53  # a float64 holds whole numbers below exactly
 
 
 def tidy_names(names: Iterable) -> list[str]:
-    """Return names as text: stripped, `column_3` for an empty third one, `name_2` for the second of a name."""
+    """Return names as text: stripped, `column_3` for an empty third one, `name_2` for the second of a name.
+
+    A name that steps use for a column of their own gets a number, too.
+    """
     texts = [name_text(name) or f"column_{place}" for place, name in enumerate(names, 1)]
     tidy: dict[str, None] = {}
     for text in texts:
         name, count = text, 1
-        while name in tidy or (count > 1 and name in texts):
+        while name in tidy or name in RESERVED or (count > 1 and name in texts):
             count += 1
             name = f"{text}_{count}"
         tidy[name] = None
@@ -33,7 +37,8 @@ def name_text(name: object) -> str:
         return "_".join(filter(None, map(name_text, name)))
     if name is None or pd.isna(name):
         return ""
-    return re.sub(r"[\x00-\x1f\x7f\ufeff]+", " ", str(name)).strip()
+    text = str(name).removesuffix(" 00:00:00") if isinstance(name, datetime) else str(name)  # a sheet of months
+    return re.sub(r"[\x00-\x1f\x7f\ufeff]+", " ", text).strip()
 
 
 def tidy_columns(frame: pd.DataFrame) -> pd.DataFrame:

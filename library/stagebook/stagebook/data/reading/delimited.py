@@ -1,51 +1,73 @@
 """Read CSV and its relatives as text: separator, encoding and header are found out, no value is changed."""
 
+import contextlib
 import csv
 import io
 import re
-from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
-from pyarrow import csv as arrow_csv
 
 from ...project.errors import DataError
-from ..parsing.texts import MISSING
 from .columns import tidy_names
+from .layout import Hints, Layout, Row, check_header, describe_top, find_layout
+from .rows import FIXED, Style, clean_lines, find_style, read_body
 from .text_encoding import SAMPLE, check_encoding, find_encoding, find_old_encoding
+from .trim import shorten, trim_table
 
 __all__ = ["read_delimited"]
 
-SEPARATORS = ",;\t|"
-LONGEST = 1 << 24  # bytes in a row; a longer one is a quote that was never closed
+SEPARATORS = [*",;\t|"]
+SELDOM = ["^", "~", "\x1f", " "]  # a blank is any number of blanks and tabs
+BY_NAME = ["::", "||", ":"]  # only where they find the expected names
+NAMES = {"\\t": "\t", "tab": "\t", "blank": " ", "space": " "}  # that `ingest.separator` can have
+TOP = 1000  # rows that are looked at
 
 
-def read_delimited(file: Path, separator: str = "", encoding: str = "") -> tuple[pd.DataFrame, list[str], dict]:
+@dataclass
+class Reading:
+    """The first rows of a file as one separator cuts them, and the table in them."""
+
+    style: Style
+    rows: list[Row]
+    numbers: list[int]  # the line on which each row begins, from 1
+    layout: Layout
+
+    def rate(self, hints: Hints) -> tuple[bool, float, int]:
+        """Return how well the separator fits: finds the expected names, share of rows as wide as the names, names."""
+        names = self.layout.names
+        named = hints.named(names) and len(names) > 1
+        rows = [row for row in self.rows[self.layout.first if named else 0 :] if row]
+        fit = sum(len(row) == len(names) for row in rows) / max(len(rows), 1) if len(names) > 1 else 0
+        return named, fit, sum(map(bool, names))
+
+
+def read_delimited(file: Path, hints: Hints) -> tuple[pd.DataFrame, list[str], dict]:
     """Read a text table.
 
     Returns
     -------
     frame : all columns as text, named as `tidy_names` does; values in MISSING, quoted or not, are missing
     names : the names as they are in the file
-    found : separator and encoding
+    found : separator, encoding, header_row, and `skipped`: the rows and columns that are no data
 
     Raises
     ------
     DataError
-        The file is empty, not text, not in this encoding, or a row is longer or shorter than the header.
+        The file is empty, not text, not in this encoding, has no header, or a row is longer or shorter than the header.
     """
-    known = check_encoding(encoding) if encoding else find_encoding(file)
+    known = check_encoding(hints.encoding) if hints.encoding else find_encoding(file)
     try:
-        return read_decoded(file, separator, known)
+        return read_decoded(file, hints, known)
     except UnicodeError as error:
-        if encoding or known != "utf-8":
+        if hints.encoding or known != "utf-8":
             raise DataError(f"it is not in {known} ({error}). Set `ingest.encoding` in params.yaml.") from error
-    return read_decoded(file, separator, find_old_encoding(file))  # only the first megabyte is UTF-8
+    return read_decoded(file, hints, find_old_encoding(file))  # only the first megabyte is UTF-8
 
 
-def read_decoded(file: Path, separator: str, encoding: str) -> tuple[pd.DataFrame, list[str], dict]:
+def read_decoded(file: Path, hints: Hints, encoding: str) -> tuple[pd.DataFrame, list[str], dict]:
     """Read a text table of known encoding; raise UnicodeError if it is another."""
     csv.field_size_limit(2**31 - 1)  # of one value; the default would stop at long texts
     with file.open(encoding=encoding, errors="replace", newline="") as stream:
@@ -54,98 +76,68 @@ def read_decoded(file: Path, separator: str, encoding: str) -> tuple[pd.DataFram
         raise DataError("it is empty.")
     if re.match(r"\s*<(!doctype )?html", head, re.IGNORECASE):
         raise DataError("it is a web page, not a table. Give the address of the file itself.")
-    announced = re.match(r"sep=(.)\r?\n", head)  # as Excel writes it
-    separator = check_separator(separator) or (announced[1] if announced else find_separator(head))
-    skip, names = find_header(head, separator, 1 if announced else 0)
-    read = read_slowly if re.search(re.escape(separator) + ' +"', head) else read_fast
-    frame = read(file, separator, encoding, skip, tidy_names(names))
-    return frame, names, {"separator": separator, "encoding": encoding}
+    reading = choose_separator(head, hints)
+    layout, rows = reading.layout, reading.rows
+    if len(head) < SAMPLE and not any(map(any, rows[layout.first :])):
+        raise DataError("it has a header and no rows.")
+    check_header(rows, reading.numbers, layout, hints, f"separator {reading.style.separator!r}, encoding {encoding}")
+    found = {"separator": reading.style.separator, "encoding": encoding} | describe_top(
+        rows, reading.numbers, layout, "line"
+    )
+    first = layout.start(reading.numbers)
+    body, skipped = read_body(file, hints, encoding, reading.style, first, tidy_names(layout.names), head)
+    if reading.style.separator == "|" and "line" in layout.skipped.values():  # a table as a terminal shows it
+        body = body.apply(lambda column: column.str.strip().replace("", None))
+    frame, names, trimmed = trim_table(body, layout.names)
+    found["skipped"] = shorten(found["skipped"] + skipped + trimmed)
+    return frame.set_axis(tidy_names(names), axis=1), names, found
 
 
 def check_separator(separator: str) -> str:
-    """Return a separator as one character, or ""."""
-    separator = {"\\t": "\t", "tab": "\t"}.get(separator, separator)
-    if len(separator) > 1 or separator in ('"', "\n", "\r"):
-        raise DataError(f"`ingest.separator` is {separator!r}; it is one character, such as , ; | or tab.")
+    """Return a separator as it stands in the file, or ""."""
+    separator = NAMES.get(separator, separator)
+    if separator != FIXED and (re.search(r"[\w\"\n\r]", separator) or len(separator) > 3):
+        raise DataError(f"`ingest.separator` is {separator!r}; it is a mark, such as , ; | ::, or tab, blank or fixed.")
     return separator
 
 
-def find_separator(head: str) -> str:
-    """Return the separator by which most rows have as many values as the header; of equals, that with most columns."""
-
-    def fit(separator: str) -> tuple[float, int]:
-        rows = [row for row in islice(csv.reader(io.StringIO(head, newline=""), delimiter=separator), 200) if row]
-        complete = rows[:-1] if len(head) >= SAMPLE or len(rows) == 200 else rows
-        width = len(rows[0])
-        return (sum(len(row) == width for row in complete) / max(len(complete), 1) if width > 1 else 0), width
-
-    return max(SEPARATORS, key=fit)
-
-
-def find_header(head: str, separator: str, skip: int) -> tuple[int, list[str]]:
-    """Return how many lines are before the header, and its names."""
-    rows = list(islice(csv.reader(io.StringIO(head, newline=""), delimiter=separator, skipinitialspace=True), 1000))
-    while skip < len(rows) and not rows[skip]:
-        skip += 1
-    if not any(rows[skip + 1 :]) and len(head) < SAMPLE:
-        raise DataError("it has a header and no rows.")
-    return skip, rows[skip]
+def choose_separator(head: str, hints: Hints) -> Reading:
+    """Return the first rows as the separator cuts them that finds the expected names, or that fits most rows."""
+    announced = re.match(r"sep=(.)\r?\n", head)  # as Excel writes it
+    given = check_separator(hints.separator) or (announced[1] if announced else "")
+    if given:
+        return cut_rows(head, given, hints)
+    best = max(try_separators(head, SEPARATORS, hints), default=(False, 0.0))
+    if best[0] or (best[1] >= 0.9 and not hints.expect):
+        return best[-1]
+    seldom = try_separators(head, [*SELDOM, *BY_NAME], hints)
+    named = [one for one in seldom if one[0] and one[1] > 0.95]
+    named = named or [one for one in try_separators(head, [FIXED], hints) if one[0]]
+    good = [one for one in seldom if one[1] > 0.95 and one[-1].style.separator in SELDOM]
+    if named or (good and best[1] < 0.9):
+        return max(named or good)[-1]
+    return best[-1] if best[2:] else cut_rows(head, ",", hints)
 
 
-def read_fast(file: Path, separator: str, encoding: str, skip: int, names: list[str]) -> pd.DataFrame:
-    """Read a table with Arrow: seconds for millions of rows."""
-    try:
-        table = arrow_csv.read_csv(
-            file,
-            arrow_csv.ReadOptions(
-                skip_rows=skip, column_names=names, skip_rows_after_names=1, encoding=encoding, block_size=LONGEST
-            ),
-            arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True),
-            arrow_csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.large_string()), null_values=MISSING, strings_can_be_null=True
-            ),
-        )
-    except pa.ArrowInvalid as error:
-        if "UTF8" in str(error):
-            raise UnicodeError("a letter in it is none of UTF-8") from error
-        for _ in read_rows(file, separator, encoding, skip, len(names)):
-            pass
-        raise DataError(f'it cannot be read ({error}). Is a quote (") opened and never closed?') from error
-    frame = table.to_pandas()
-    if len(frame):
-        check_last_quote(file, frame.iloc[-1, -1])
-    return frame
+def try_separators(head: str, separators: list[str], hints: Hints) -> list[tuple]:
+    """Return, for each separator that the names and the header row of the user fit, its rating and its reading."""
+    found = []
+    for separator in separators:
+        with contextlib.suppress(DataError):
+            reading = cut_rows(head, separator, hints)
+            found.append((*reading.rate(hints), -len(found), reading))
+    return found
 
 
-def read_slowly(file: Path, separator: str, encoding: str, skip: int, names: list[str]) -> pd.DataFrame:
-    """Read a table with blanks between separator and quote, which Arrow takes for a part of the value."""
-    rows = list(read_rows(file, separator, encoding, skip, len(names), skipinitialspace=True))
-    frame = pd.DataFrame(rows, columns=names, dtype="str")
-    return frame.mask(frame.isin(MISSING))
-
-
-def read_rows(file: Path, separator: str, encoding: str, skip: int, width: int, **style: bool) -> Iterator[list[str]]:
-    """Yield the rows after the header; raise DataError at the first that has not `width` values."""
-    with file.open(encoding=encoding, newline="") as stream:
-        reader = csv.reader(stream, delimiter=separator, **style)
-        for _ in range(skip + 1):
-            next(reader)
-        line = reader.line_num + 1
-        for row in reader:
-            if row and len(row) != width:
-                raise DataError(
-                    f"line {line} has {len(row)} values, the header has {width} names, separated by {separator!r}. "
-                    "A value that holds the separator must stand in quotes; is `ingest.separator` right?"
-                )
-            if row:
-                yield row
-            line = reader.line_num + 1
-
-
-def check_last_quote(file: Path, last: object) -> None:
-    """Raise DataError if the last value goes over lines and its quote is not closed: it has swallowed rows."""
-    if isinstance(last, str) and "\n" in last:
-        with file.open("rb") as stream:
-            stream.seek(-min(file.stat().st_size, 8), 2)
-            if not stream.read().replace(b"\0", b"").rstrip(b"\r\n").endswith(b'"'):
-                raise DataError(f"the quote before {last[:40]!r} is never closed. Close it.")
+def cut_rows(head: str, separator: str, hints: Hints) -> Reading:
+    """Return the rows of the start of a file, with the numbers of their lines, and where the table is in them."""
+    rows, numbers, number = [], [], 1
+    style = find_style(head, separator, hints.expect)
+    reader = style.rows(clean_lines(io.StringIO(head, newline=""), hints, style))
+    for row in islice(reader, TOP):
+        rows.append([] if row == [""] else [cell.strip() for cell in row])
+        numbers.append(number)
+        number = reader.line_num + 1
+    if 1 < len(rows) < TOP and len(head) >= SAMPLE:
+        rows, numbers = rows[:-1], numbers[:-1]  # the last one is cut
+    return Reading(style, rows, numbers, find_layout(rows, hints, numbers))

@@ -8,17 +8,10 @@ from urllib.parse import unquote, urlparse
 from ...project.errors import StepError
 from ...project.root import local_folder, project_home
 from ...project.settings import package_name
+from ...track.tracking import LOCATIONS
 from .renames import read_renames
 
 __all__ = ["move_state"]
-
-# Where MLflow keeps the places of files. A column that a version of MLflow does not have is passed over.
-LOCATIONS = {
-    "experiments": ["artifact_location"],
-    "runs": ["artifact_uri"],
-    "logged_models": ["artifact_location"],
-    "model_versions": ["source", "storage_location"],
-}
 
 
 def move_state(root: Path) -> list[str]:
@@ -77,7 +70,7 @@ def _move(old: Path, new: Path) -> None:
 def _move_locations(database: Path, home: Path) -> None:
     """Let the runs and models of an MLflow database have their files in .local/mlruns."""
     with closing(sqlite3.connect(database)) as connection, connection:
-        for table, columns in LOCATIONS.items():
+        for table, columns in LOCATIONS.items():  # a version of MLflow may not have all of them
             there = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
             for column in there.intersection(columns):
                 values = [row[0] for row in connection.execute(f"SELECT DISTINCT {column} FROM {table}") if row[0]]

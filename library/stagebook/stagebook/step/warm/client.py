@@ -4,27 +4,33 @@ import fcntl
 import hashlib
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from ...project.errors import StagebookError
+from ...project.errors import StagebookError, StepError
 from ...project.root import project_home
 from ...project.settings import read_settings
-from ..environment import step_environment
+from ..environment import socket_folder, step_environment
 
 __all__ = ["WarmProcessError", "run_in_warm_process", "stop_warm_process"]
 
 # What interpreter and libraries read when they start: with other values it takes another warm process.
 READ_AT_START = ("PYTHON", "OMP_", "OPENBLAS_", "MKL_", "KMP_", "MPL", "LD_", "MALLOC_", "LANG", "LC_", "MLFLOW_LOG")
+# What the system lets a step use, which a fork has from the warm process: with other limits it takes another one, too.
+LIMITS = (resource.RLIMIT_AS, resource.RLIMIT_CPU, resource.RLIMIT_DATA, resource.RLIMIT_FSIZE)
 
 
 class WarmProcessError(StagebookError):
     """There is no warm process to be had; nothing was run."""
+
+
+class OrphanError(StepError):
+    """Who asked for the step is gone."""
 
 
 def run_in_warm_process(root: Path, notebook: Path, began: float) -> int:
@@ -51,7 +57,9 @@ def run_in_warm_process(root: Path, notebook: Path, began: float) -> int:
     }
     try:
         connection = _ask(root, request)
-    except OSError as error:
+    except OrphanError:
+        raise
+    except (OSError, StepError) as error:
         raise WarmProcessError(str(error)) from error
 
     def interrupt(*_) -> None:
@@ -73,7 +81,9 @@ def stop_warm_process(root: Path) -> None:
 
 def _ask(root: Path, request: dict) -> socket.socket:
     """Return a connection on which the request was accepted."""
-    for _ in range(3):  # one that has just ended, or is out of date, makes room for the next
+    for attempt in range(3):  # one that has just ended, or is out of date, makes room for the next
+        if attempt and _has_lost_dvc():  # after a kill of all others the step must not start once more
+            raise OrphanError("DVC was killed; the step did not run.")
         connection = _connect(root, request["fingerprint"])
         try:
             socket.send_fds(connection, [b"\n"], [0, 1, 2])
@@ -83,6 +93,12 @@ def _ask(root: Path, request: dict) -> socket.socket:
         except ConnectionError:
             continue
     raise WarmProcessError(f"it does not answer; see {_address(root).with_suffix('.log')}")
+
+
+def _has_lost_dvc() -> bool:
+    from ...track.processes import has_lost_dvc  # takes a while to import
+
+    return has_lost_dvc(os.getpid())
 
 
 def _connect(root: Path, fingerprint: str) -> socket.socket:
@@ -131,7 +147,7 @@ def _start(root: Path, address: Path, fingerprint: str) -> None:
 
 def _address(root: Path) -> Path:
     """Return the path of the project's socket, in a folder that only this user can enter."""
-    folder = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()) / f"notebook-steps-{os.geteuid()}"
+    folder = socket_folder() / f"notebook-steps-{os.geteuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     status = folder.lstat()
     if status.st_uid != os.geteuid() or status.st_mode & 0o077:
@@ -147,6 +163,8 @@ def _fingerprint(root: Path) -> str:
         sys.version,
         sys.executable,
         str(Path("/proc/self/ns/mnt").readlink()),  # what is mounted where
+        [resource.getrlimit(each) for each in LIMITS],
+        sorted(os.sched_getaffinity(0)),
         read_settings(root)["warm_process"],
         [(place, Path(place).stat().st_mtime_ns) for place in places],
         sorted(item for item in (os.environ | step_environment()).items() if item[0].startswith(READ_AT_START)),

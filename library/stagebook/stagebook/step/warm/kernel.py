@@ -8,11 +8,12 @@ import select
 import signal
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty
 from types import SimpleNamespace
 
 from ipykernel.inprocess.ipkernel import InProcessInteractiveShell, InProcessKernel
@@ -127,13 +128,35 @@ class _Exit(ExitAutocall):
 
 
 class _Channel:
-    """What nbclient reads messages from."""
+    """What nbclient reads messages from. Neighbouring pieces of one stream become one message: each costs a while."""
 
     def __init__(self) -> None:
-        self.put, self.get = (queue := SimpleQueue()).put, queue.get
+        self.waiting: deque[tuple[dict, list[str]]] = deque()
+        self.changed = threading.Condition()
+
+    def put(self, message: dict) -> None:
+        with self.changed:
+            if self.waiting and _stream(message) and _stream(message) == _stream(self.waiting[-1][0]):
+                self.waiting[-1][1].append(message["content"]["text"])
+            else:
+                self.waiting.append((message, []))
+            self.changed.notify()
 
     async def get_msg(self, timeout: float | None = None) -> dict:
-        return self.get(timeout=timeout)
+        with self.changed:
+            if not self.changed.wait_for(lambda: self.waiting, timeout):
+                raise Empty
+            message, pieces = self.waiting.popleft()
+        if pieces:
+            message["content"]["text"] += "".join(pieces)
+        return message
+
+
+def _stream(message: dict) -> tuple | None:
+    """Return the cell and stream of a piece of text; None for other messages."""
+    if message["header"]["msg_type"] == "stream":
+        return message["parent_header"].get("msg_id"), message["content"]["name"]
+    return None
 
 
 class _Stream(OutStream):

@@ -15,6 +15,7 @@ import signal
 import socket
 import struct
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -166,6 +167,7 @@ def _become_step(caller: socket.socket, streams: list[int], request: dict, setti
         os.environ.clear()
         os.environ.update(request["environment"])
         time.tzset()
+        tempfile.tempdir = None  # the caller's TMPDIR, not that of the warm process
         os.umask(request["umask"])
         os.chdir(request["folder"])
         sys.path[:0] = request["path"]

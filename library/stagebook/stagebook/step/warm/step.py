@@ -2,6 +2,7 @@
 
 import atexit
 import ctypes
+import errno
 import os
 import select
 import shutil
@@ -20,7 +21,7 @@ import nbformat
 import psutil
 from papermill.engines import papermill_engines
 
-from ...project.root import exit_code
+from ...project.root import exit_code, memory_limit
 from ...track.processes import Caller, are_running, processes_above
 from ..execute import Execution, died, execute_notebook, finish
 from ..run import run_step
@@ -78,8 +79,7 @@ class CellProcess:
                 nbformat.read(output, as_version=4)
             except (OSError, ValueError):  # killed before papermill wrote it, or while it did
                 shutil.copy(notebook, output)
-            how = f"exit code {code}" if code >= 0 else f"{signal.Signals(-code).name} (killed? out of memory?)"
-            outcome = finish(output, root, died(notebook, output, f"its process ended with {how}"))
+            outcome = finish(output, root, died(notebook, output, f"its process {_ending(code)}"))
         return outcome
 
     def _wait(self, notebook: Path, threads: list[str]) -> int:
@@ -107,6 +107,15 @@ class CellProcess:
             os.killpg(self.pid, signal_number)
 
 
+def _ending(code: int) -> str:
+    """Say how the process ended, by its exit code or minus the signal."""
+    if code == errno.ENOMEM:
+        return f"ran out of memory{memory_limit()}"
+    if code < 0:
+        return f"ended with {signal.Signals(-code).name} (killed? out of memory?)"
+    return f"ended with exit code {code}"
+
+
 def _run_cells(runner: Connection) -> None:
     outcome: object = None
     try:
@@ -124,6 +133,8 @@ def _run_cells(runner: Connection) -> None:
         outcome = KeyboardInterrupt()
     except OSError as error:
         outcome = error
+    except MemoryError:
+        os._exit(errno.ENOMEM)  # what else there is to do would need memory
     except BaseException:  # noqa: BLE001  whatever it is, the runner waits for an answer
         traceback.print_exc()
     try:
