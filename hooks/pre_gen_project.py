@@ -33,7 +33,7 @@ TOKEN = re.compile(
     r"dapi[0-9a-f]{32}|pypi-[\w-]{50,}|npm_[A-Za-z0-9]{36}|dop_v1_[0-9a-f]{64}|ya29\.[\w-]{20,}"
     r")"
 )
-LOGIN = re.compile(r"://([^/?#:@\[\s]*):(?![0-9]+(?:[/?#]|$))[^\s\"'<>]*@")
+LOGIN = re.compile(r"://([^/?#:@\[\s]{0,200}):(?![0-9]{1,9}(?:[/?#]|$))[^\s\"'<>]{0,300}@")
 PARAMETER = re.compile(r"([?&;#])([^=&;#?\s]{1,100})=([^&;#\s\"'<>)\]}]*)")
 PLACEHOLDER = re.compile(r"\*+|[<{$].*|\.{3}|x{3,}", re.IGNORECASE)  # no value, but where one would stand
 

@@ -144,10 +144,10 @@ def test_workflows_test_the_supported_pythons(bake, version, versions):
 @pytest.mark.parametrize(
     ("answers", "secrets"),
     [
-        ({}, []),
-        ({"remote": "s3"}, ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]),
-        ({"remote": "azure"}, ["AZURE_STORAGE_CONNECTION_STRING"]),
-        ({"tracking": "server"}, ["MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"]),
+        ({}, ["MLFLOW_TRACKING_URI"]),
+        ({"remote": "s3"}, ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "MLFLOW_TRACKING_URI"]),
+        ({"remote": "azure"}, ["AZURE_STORAGE_CONNECTION_STRING", "MLFLOW_TRACKING_URI"]),
+        ({"tracking": "server"}, ["MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"]),
     ],
 )
 def test_workflows_have_the_secrets_of_the_chosen_stores_and_no_others(bake, answers, secrets):

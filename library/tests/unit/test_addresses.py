@@ -1,14 +1,18 @@
 """No password or token in an address gets past the library: parameters are refused, messages and records are masked."""
 
+import time
 from pathlib import Path
 
 import mlflow
+import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 from stagebook.data.reading.locations import download_file
 from stagebook.project.addresses import add_query, find_secret, mask_addresses, mask_values
 from stagebook.project.errors import DataError, RegistryError, StoreError
 from stagebook.project.root import exit_code
 from stagebook.registry.versions import find_aliases
+from stagebook.step.execute import normalise
 from stagebook.step.parameters import check_parameters
 from stagebook.track.runs import _params
 
@@ -55,6 +59,23 @@ def test_secret_is_found_and_masked(address):
     assert "***" in masked and masked.startswith("cannot open ") and masked.endswith(" : refused")
     assert not find_secret(masked), masked
     assert GONE not in masked
+
+
+@pytest.mark.parametrize("piece", ["://a:", "?a=b&", "x", "https://me:", "&sig=", "://", "AIza", "gh" + "p_", "a:b@"])
+def test_long_lines_take_time_in_proportion(piece):
+    text = piece * (1_000_000 // len(piece))
+    began = time.process_time()
+    mask_addresses(text)
+    find_secret(text)
+    assert time.process_time() - began < 10
+
+
+def test_outputs_of_a_step_that_go_to_reports_show_no_secret():
+    error = new_output("error", ename="E", evalue=SECRET_ADDRESSES[0], traceback=[f"E: {SECRET_ADDRESSES[0]}"])
+    stream = new_output("stream", name="stdout", text=f"reading {SECRET_ADDRESSES[6]}\n")
+    notebook = new_notebook(cells=[new_code_cell("f()", id="a", outputs=[error, stream])])
+    text = nbformat.writes(normalise(notebook, Path("/somewhere")))
+    assert GONE not in text and text.count("***") == 3
 
 
 @pytest.mark.parametrize("address", HARMLESS_ADDRESSES)

@@ -271,6 +271,15 @@ def test_secret_in_a_file_with_nul_bytes_is_found():
     assert find("a.png", random.Random(0).randbytes(200_000)) == []
 
 
+@pytest.mark.parametrize("name", ["params.yaml", ".cruft.json", "environments/tracking.toml"])
+@pytest.mark.parametrize(
+    "address", ["https://h/t.csv?si" + "g=abc", "https://me:" + "tiger7@h/t.csv", "https://h/?to" + "ken=x1"]
+)
+def test_address_of_the_data_with_a_short_secret_is_found(name, address):
+    assert len(find(name, f'path: "{address}"')) == 1
+    assert find(name, 'path: "https://me@h/t.csv?page=2"') == []
+
+
 def test_guard_is_quick_on_large_files():
     noise = base64.b64encode(random.Random(0).randbytes(600_000)).decode()
     began = time.process_time()

@@ -29,7 +29,7 @@ TOKEN = re.compile(
     r")"
 )
 # User, colon, anything up to the last @ before a blank: what stands before the colon is no host, for no port follows.
-LOGIN = re.compile(r"://([^/?#:@\[\s]*):(?![0-9]+(?:[/?#]|$))[^\s\"'<>]*@")
+LOGIN = re.compile(r"://([^/?#:@\[\s]{0,200}):(?![0-9]{1,9}(?:[/?#]|$))[^\s\"'<>]{0,300}@")
 PARAMETER = re.compile(r"([?&;#])([^=&;#?\s]{1,100})=([^&;#\s\"'<>)\]}]*)")
 PLACEHOLDER = re.compile(r"\*+|[<{$].*|\.{3}|x{3,}", re.IGNORECASE)  # no value, but where one would stand
 

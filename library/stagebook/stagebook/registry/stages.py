@@ -56,13 +56,7 @@ def _set(name: str, entries: list[Entry]) -> None:
             f"{name}: version {champion}, the champion, was deleted. `make rollback` takes the one before."
         )
     if not entries and "champion" in aliases:
-        print(
-            f"WARNING: {name}: version {aliases['champion']} had the alias champion, but nobody promoted it and the gate has "
-            "not passed it. The alias is taken away; `make promote` promotes a version that passed.",
-            file=sys.stderr,
-        )
-        client.delete_registered_model_alias(name, "champion")
-        del aliases["champion"]
+        _take_away(name, aliases)
     if entries and aliases.get("champion") != champion:
         client.set_registered_model_alias(name, "champion", str(champion))
     if aliases.get("staging", 0) in {champion, *rolled_back}:
@@ -73,6 +67,16 @@ def _set(name: str, entries: list[Entry]) -> None:
         for key, value in wanted.items():
             if versions[number].tags.get(key) != value:
                 client.set_model_version_tag(name, str(number), key, value)
+
+
+def _take_away(name: str, aliases: dict[str, int]) -> None:
+    """Take the alias champion from a version that neither the log nor the gate made champion."""
+    print(
+        f"WARNING: {name}: version {aliases.pop('champion')} had the alias champion, but nobody promoted it and the gate has "
+        "not passed it. The alias is taken away; `make promote` promotes a version that passed.",
+        file=sys.stderr,
+    )
+    mlflow.MlflowClient().delete_registered_model_alias(name, "champion")
 
 
 def find_stages(versions: dict, entries: list[Entry], aliases: dict[str, int]) -> dict[int, str]:

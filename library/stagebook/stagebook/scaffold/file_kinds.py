@@ -1,4 +1,4 @@
-"""What a file is by its content, whatever it is called: a pickle, an archive, a database, a table of text."""
+"""What a file is by its content and not by its name: a pickle, an archive, a database, a table of text."""
 
 import csv
 import pickletools

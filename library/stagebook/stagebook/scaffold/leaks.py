@@ -12,7 +12,7 @@ from detect_secrets.core.scan import scan_file
 from detect_secrets.filters.heuristic import is_non_text_file
 from detect_secrets.settings import transient_settings
 
-from ..project.addresses import PARAMETER, SECRET_NAME, TOKEN
+from ..project.addresses import PARAMETER, SECRET_NAME, TOKEN, find_secret
 from .leak_lines import read_lines
 
 __all__ = ["detectors", "find_leaks"]
@@ -25,6 +25,8 @@ UNKNOWN_TO_THEM = re.compile(
     r"\b(PII_KEY|account_?key|sas_token)\b['\"\])]*\s*[=:]\s*['\"]?[^\s'\"$({]{16,}", re.IGNORECASE
 )
 RANDOM = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[\w%+/=.~-]{16,}")  # the value of a signature; no word, no placeholder
+# Files with the address of the data: what a step would refuse there is a secret, however short.
+WITH_ADDRESSES = {"params.yaml", "dvc.yaml", "dvc.lock", ".cruft.json", ".dvc/config", "environments/tracking.toml"}
 # Detectors that go by the word before the value, as in `password = ...`. Tests are full of passwords of nobody.
 BY_WORD = {"Basic Auth Credentials", "Secret Keyword"}
 # A word that says where a password would stand, the name of a variable, a sentence.
@@ -70,12 +72,12 @@ def find_leaks(name: str, content: bytes) -> list[str]:
         found = [leak for leak in scan_file(str(copy)) if not _is_harmless(leak, name, lines[leak.line_number - 1][1])]
     kinds = {leak.line_number: leak.type for leak in found}
     for number, (_, line) in enumerate(lines, start=1):
-        if (kind := _find_form(line)) and "pragma: allowlist secret" not in line:
+        if (kind := _find_form(line, strict=name in WITH_ADDRESSES)) and "pragma: allowlist secret" not in line:
             kinds.setdefault(number, kind)
     return list(dict.fromkeys(f"{lines[number - 1][0]} ({kind})" for number, kind in sorted(kinds.items())))
 
 
-def _find_form(line: str) -> str | None:
+def _find_form(line: str, strict: bool) -> str | None:
     """Return what kind of secret the line has, of those that detect-secrets does not know."""
     if found := UNKNOWN_TO_THEM.search(line):
         return found[1]
@@ -84,6 +86,8 @@ def _find_form(line: str) -> str | None:
         for one in PARAMETER.finditer(line.replace("&amp;", "&"))
     ):
         return "Signed Address"
+    if strict and find_secret(line):
+        return "Secret in an Address"
     return "Access Token" if TOKEN.search(line) else None
 
 

@@ -18,6 +18,7 @@ from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
+from ..project.addresses import mask_addresses
 from .environment import socket_folder
 from .trim import trim_outputs, trim_text
 
@@ -151,10 +152,10 @@ def _clean_text(output: NotebookNode, root: Path) -> None:
         return text.replace(str(root), ".")
 
     if output.output_type == "stream":
-        output.text = clean(output.text)
+        output.text = mask_addresses(clean(output.text))
     elif output.output_type == "error":
-        output.evalue = clean(output.evalue)
-        output.traceback = [clean(line) for line in output.traceback]
+        output.evalue = mask_addresses(clean(output.evalue))
+        output.traceback = [mask_addresses(clean(line)) for line in output.traceback]
     for kind, content in output.get("data", {}).items():
         if kind.startswith("text/") and isinstance(content, str):
             output.data[kind] = clean(content)
