@@ -107,7 +107,7 @@ def check_workbook(file: Path) -> None:
     try:
         with zipfile.ZipFile(file) as archive:
             size = sum(part.file_size for part in archive.infolist())
-    except BROKEN:  # who reads it says so
+    except BROKEN:  # reading it gives the error
         return
     check_size(size, "the unpacked file")
 
