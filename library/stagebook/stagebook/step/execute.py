@@ -128,6 +128,8 @@ def normalise(notebook: NotebookNode, root: Path) -> NotebookNode:
             cell.outputs = _join_streams(cell.outputs)
             for output in cell.outputs:
                 _clean_text(output, root)
+            # A bar that wiped itself out, as that of a long download, is there or not by the speed of the machine.
+            cell.outputs = [output for output in cell.outputs if output.get("text") != ""]
     return notebook
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+from functools import partial
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
@@ -11,6 +12,7 @@ from urllib3.exceptions import HTTPError
 
 from ...project.addresses import QUERY, add_query, find_secret, mask_addresses
 from ...project.errors import DataError
+from .limits import check_size, read_limits, write_limited
 
 __all__ = ["check_no_password", "fetch_file", "is_database", "url_scheme"]
 
@@ -20,7 +22,7 @@ DRIVERS = {  # what opens an address, where it does not come with the project
     **dict.fromkeys(("az", "abfs", "adl"), "dvc[azure]"),
     **dict.fromkeys(("sftp", "ssh"), "paramiko"),
 }
-SECONDS = 10, 120  # to connect, and between two answers
+CONNECT_SECONDS = 10
 
 
 def url_scheme(path: str) -> str:
@@ -75,15 +77,19 @@ def download_file(url: str, target: Path) -> None:
     user = urlsplit(url).username
     login = (unquote(user), os.environ.get("HTTP_PASSWORD", "")) if user else None
     try:
+        seconds = CONNECT_SECONDS, read_limits()["silent_seconds"]
         address = add_query(re.sub(r"://[^/?#]*@", "://", url))
         as_it_is = {"Accept-Encoding": "identity"}
-        with requests.get(address, auth=login, stream=True, timeout=SECONDS, headers=as_it_is) as answer:
+        with requests.get(address, auth=login, stream=True, timeout=seconds, headers=as_it_is) as answer:
             if not answer.ok:
                 refused = f" Are user, HTTP_PASSWORD and {QUERY} right?" if answer.status_code in (401, 403) else ""
                 raise DataError(f"the server answers {answer.status_code} {answer.reason}.{refused}")
-            with target.open("wb") as file:
-                for chunk in answer.raw.stream(1 << 20, decode_content=False):  # unpack_file unpacks
-                    file.write(chunk)
+            length = answer.headers.get("Content-Length", "")
+            total = int(length) if length.isdigit() else None
+            check_size(total, "the file")
+            # What is there, not a full piece: a server that sends a byte now and then must not escape the limit.
+            read = partial(answer.raw.read1, 1 << 20, decode_content=False)  # unpack_file unpacks
+            write_limited(iter(read, b""), target, "the download", total)
     except (requests.RequestException, HTTPError) as error:
         raise DataError(f"it cannot be fetched ({type(error).__name__}). Is the address right?") from None
 
@@ -93,7 +99,10 @@ def copy_file(url: str, target: Path) -> None:
     scheme = url_scheme(url)
     try:
         system, name = fsspec.core.url_to_fs(url)
+        check_size(system.info(name).get("size"), "the file")
         system.get_file(name, str(target))
+    except DataError:
+        raise
     except ImportError as error:
         driver = DRIVERS.get(scheme)
         add = f'add "{driver}" to `dependencies` in pyproject.toml and run `make setup`' if driver else str(error)

@@ -3,12 +3,12 @@
 import bz2
 import gzip
 import lzma
-import shutil
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
 from ...project.errors import DataError
+from .limits import check_size, write_limited
 
 __all__ = ["find_kind", "unpack_file"]
 
@@ -58,7 +58,10 @@ def unpack_file(file: Path, folder: Path) -> Path:
     packing = next((name for name, (_, magic) in PACKED.items() if start.startswith(magic)), "")
     if suffix in PACKED and packing != suffix:
         raise DataError(f"its name says {suffix}, but it is none. Fetch or make it again.")
-    if not packing or (packing == ".zip" and (suffix in KINDS or is_workbook(file))):
+    if packing == ".zip" and (suffix in KINDS or is_workbook(file)):
+        check_workbook(file)
+        return file
+    if not packing:
         return file
     target = folder / "unpacked" / file.stem
     target.parent.mkdir()
@@ -80,9 +83,8 @@ def unzip(file: Path, folder: Path) -> Path:
 
 def copy_stream(stream, target: Path) -> Path:
     """Write all of an open stream to `target`."""
-    with stream, target.open("wb") as file:
-        shutil.copyfileobj(stream, file, 1 << 20)
-    return target
+    with stream:
+        return write_limited(iter(lambda: stream.read(1 << 20), b""), target, "the unpacked file")
 
 
 def first_bytes(file: Path) -> bytes:
@@ -98,6 +100,16 @@ def is_workbook(file: Path) -> bool:
             return "xl/workbook.xml" in archive.namelist()
     except BROKEN:
         return False
+
+
+def check_workbook(file: Path) -> None:
+    """Raise DataError if the parts of an Excel file, which is unpacked into memory, are too large."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            size = sum(part.file_size for part in archive.infolist())
+    except BROKEN:  # reading it gives the error
+        return
+    check_size(size, "the unpacked file")
 
 
 def is_litter(name: str) -> bool:
