@@ -134,7 +134,7 @@ def test_whatever_csv_writes_is_read_back(tmp_path, data):
         writer.writerows([[f"column {place}" for place in range(width)], *rows])
     missing = ["", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NaT", "NULL", "null", "\\N"]
     wanted = [[None if cell in missing else cell for cell in row] for row in rows]
-    wanted = [row for row in wanted if any(cell is not None for cell in row)]
+    wanted = [row for row in wanted if any(cell and cell.strip() for cell in row)]  # others are empty rows
     told = "cp1252" if encoding == "cp1252" else ""  # letters at random make no sense in any encoding
     assert values(read_source(str(tmp_path / "t.csv"), encoding=told)) == wanted
 

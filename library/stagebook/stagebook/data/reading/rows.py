@@ -64,7 +64,8 @@ def find_style(head: str, separator: str, expect: Sequence[str] = ()) -> Style:
     lines = head.splitlines()[:1000]
     single = sum(bool(re.search(rf"(^|{between}) *'[^']*'($|{between})", line)) for line in lines)
     quote = "'" if '"' not in head and 2 * single > len(lines) else '"'
-    escaped = any(re.search(rf"[^\\]\\{quote}", line) for line in lines)
+    # A backslash before a quote that ends a value is a letter, as in "C:\\",
+    escaped = any(re.search(rf"[^\\]\\{quote}(?!\s*({between}|$))", line) for line in lines)
     doubled = any(re.search(rf"[^\\\s{between}]{quote}{quote}", line) for line in lines)
     return Style(separator, quote, "\\" if escaped and not doubled else None)
 
