@@ -95,7 +95,7 @@ def test_metrics_measured_by_other_rules_are_refused(pull_request):
 
 
 def test_base_that_cannot_be_read_is_named(pull_request):
-    with pytest.raises(StepError, match="git has no origin/none.*fetch-depth: 0"):
+    with pytest.raises(StepError, match=r"git has no origin/none.*fetch-depth: 0"):
         base_requirements(pull_request, "origin/none")
     (pull_request / FILE).write_text("gates: 3\n", encoding="utf-8")
     assert base_requirements(pull_request, "origin/main").gates, "the file of the branch, not of the workspace"
@@ -141,7 +141,7 @@ def test_pull_request_cannot_promote_roll_back_or_decide(tmp_path, monkeypatch):
         lambda: rollback("m", "at once"),
         lambda: decide_once("m", 2, "evidence", lambda champion: decision, "production"),
     ):
-        with pytest.raises(RegistryError, match="pull request into origin/main: it must not .*Merge it first"):
+        with pytest.raises(RegistryError, match=r"pull request into origin/main: it must not .*Merge it first"):
             attempt()
     assert find_aliases("m") == {"champion": 1}
     assert [entry.version for entry in history("m")] == [1]

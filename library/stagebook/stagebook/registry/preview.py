@@ -119,7 +119,7 @@ def base_champion(root: Path, base: str) -> "Iterator[Path]":
             return
         try:
             _fetch(root, base, lent)
-        except Exception as error:  # each kind of remote raises its own
+        except Exception as error:  # noqa: BLE001 each kind of remote raises its own
             reason = (str(error) or type(error).__name__).splitlines()[0]
             print(
                 f"WARNING: models/champion of {base} cannot be read ({reason}): no comparison with it.", file=sys.stderr
