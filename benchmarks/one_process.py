@@ -1,6 +1,6 @@
 """The cells of all notebooks of a project, one after the other in this one process: the limit for a pipeline.
 
-Run by the project's own Python, in its notebooks/ folder. IPython runs the cells, so pictures and tables are made.
+Run by the project's own Python, in its notebooks/ folder. IPython runs the cells, so plots and tables are made.
 """
 
 import os

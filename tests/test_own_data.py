@@ -22,6 +22,7 @@ from baked import (
     steps_run,
 )
 from ruamel.yaml import YAML
+from servers import find_program
 
 pytestmark = pytest.mark.slow
 
@@ -129,6 +130,8 @@ def test_arrests_from_a_zip_with_groups_and_dates(bake_own, tmp_path):
     assert figures["candidate"]["roc_auc"] > 0.6
 
 
+SCRIPT = "<script>document.title='injected'</script>"
+IMAGE = "<img src=x onerror=document.title='injected'>"
 WORDS = ["rot", "blau", "neu", "alt", "groß", "klein", "naïve", "schön"]
 
 
@@ -143,9 +146,10 @@ def ugly_rows(n: int) -> list[list[str]]:
             [
                 f"K-{number:05d}", f"{number:05d}"[-5:], f"{amount:.2f}".replace(".", ",") if draw.random() > 0.1 else "unbekannt",
                 city, day, draw.choice(["ja", "nein", ""]), " ".join(draw.choices(WORDS, k=5)),
-                f"Kunde{draw.randint(0, 400)}", "immer", "", f"p{number}@example.org", str(number % 7), str(number % 7),
+                f"Kunde{draw.randint(0, 400)}", SCRIPT, "", f"p{number}@example.org", str(number % 7), str(number % 7),
                 "gut" if amount + 40 * (city == "Köln") + draw.gauss(0, 10) > 110 else "schlecht",
                 draw.choice(["1", "2", "x"]), f"Erika Musterfrau{'abcdefgh'[number % 8]}", f"202-555-{number % 100:04d}",
+                draw.choice([SCRIPT, IMAGE]),
             ]
         )  # fmt: skip
     return rows
@@ -153,7 +157,7 @@ def ugly_rows(n: int) -> list[list[str]]:
 
 HEADER = [
     "Kunden Nr.", "PLZ", "Betrag (€)", "Ort's \"Name\"", "Datum", "aktiv?", "Notiz", "Kunde", "constant", "leer", "e-mail", "a", "a", "Güte", "label",
-    "Kontakt", "b",
+    "Kontakt", "b", IMAGE,
 ]  # fmt: skip
 
 
@@ -175,7 +179,23 @@ def check_no_personal_value(project: Project) -> None:
     names = {file: file.relative_to(project.path).as_posix() for file in files}
     written = {name: file.read_bytes() for file, name in names.items() if not name.startswith(NOT_LOOKED_AT)}
     assert {"reports/10_ingest.html", "data/baseline.json", ".local/mlflow.db"} <= set(written)
+    assert "Content-Security-Policy" in project.read("reports/15_schema.html")
     assert {name: PERSONAL.search(content)[0] for name, content in written.items() if PERSONAL.search(content)} == {}
+
+
+def check_no_script_runs(project: Project, *folders: str) -> None:
+    """No page executes what the data holds, even where its content security policy allows scripts."""
+    browser = find_program("chromium", "chromium")
+    pages = [page for folder in folders for page in (project.path / folder).rglob("*.html")]
+    copy = project.path / "build" / "page.html"
+    for page in pages:
+        text = re.sub(r"<meta http-equiv=.Content-Security-Policy.*?>", "", page.read_text(encoding="utf-8"))
+        copy.parent.mkdir(exist_ok=True)
+        copy.write_text(text, encoding="utf-8")
+        options = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=2000", "--dump-dom"]
+        shown = subprocess.run([browser, *options, copy.as_uri()], capture_output=True, text=True, check=True).stdout
+        assert "<title>injected" not in shown, page
+    assert len(pages) > 10
 
 
 def check_understood(project: Project) -> None:
@@ -238,6 +258,9 @@ def test_an_ugly_file_split_at_random(bake_own, tmp_path):
     project = bake_own(write_ugly(tmp_path).name, "Güte")
     run_pipeline(project)
     check_understood(project)
+    project.run("stagebook", "catalog")
+    project.run("stagebook", "site")
+    check_no_script_runs(project, "reports", "build/site")
 
 
 @pytest.mark.full

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 from stagebook.data.schema import Schema
-from stagebook.evaluate.behaviour_file import Behaviour
+from stagebook.evaluate.inspection.behaviour_file import Behaviour
 from stagebook.gate.requirements import Requirements
 
 FOLDER = Path(__file__).resolve().parents[1] / "library" / "stagebook" / "stagebook" / "schemas"

@@ -6,10 +6,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from stagebook.evaluate.backtest import describe_worst, evaluate_period, find_worst
-from stagebook.evaluate.backtest_plots import draw_curve, draw_periods
-from stagebook.evaluate.learning_curve import describe_growth, evaluate_growth, evaluate_sizes
-from stagebook.evaluate.periods import Period, cut_periods, order_rows, split_past
+from stagebook.evaluate.backtest.learning_curve import describe_growth, evaluate_growth, evaluate_sizes
+from stagebook.evaluate.backtest.periods import Period, cut_periods, order_rows, split_past
+from stagebook.evaluate.backtest.plots import draw_curve, draw_periods
+from stagebook.evaluate.backtest.scores import describe_worst, evaluate_period, find_worst
 from stagebook.model.kinds import HIST_GRADIENT_BOOSTING, LINEAR, fit
 from stagebook.model.task import Task
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from stagebook.evaluate.behaviour import run_behaviour
-from stagebook.evaluate.behaviour_file import read_behaviour
+from stagebook.evaluate.inspection.behaviour import run_behaviour
+from stagebook.evaluate.inspection.behaviour_file import read_behaviour
 from stagebook.model.task import Task
 from stagebook.project.errors import DataError
 

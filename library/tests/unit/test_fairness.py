@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from fairlearn.metrics import MetricFrame, false_positive_rate, selection_rate, true_positive_rate
-from stagebook.evaluate.fairness import fairness_table
+from stagebook.evaluate.inspection.fairness import fairness_table
 from stagebook.model.task import Task
 
 BINARY, THREE, VALUE = Task("binary", "y", ["no", "yes"]), Task("multiclass", "y", list("abc")), Task("regression", "y")

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from stagebook.evaluate.inspection import read_columns, sum_up
+from stagebook.evaluate.inspection.summary import read_columns, sum_up
 from stagebook.model.task import Task
 from stagebook.project.errors import DataError
 

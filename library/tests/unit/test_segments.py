@@ -7,11 +7,11 @@ import pytest
 from sklearn.inspection import partial_dependence as reference
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import log_loss
-from stagebook.evaluate.bins import bin_column, most_telling
-from stagebook.evaluate.importance import measure_importance, partial_dependence
-from stagebook.evaluate.inspection_plots import draw_inspection
-from stagebook.evaluate.segments import compare_segments, named_segments, row_loss
-from stagebook.evaluate.slices import found_segments
+from stagebook.evaluate.inspection.bins import bin_column, most_telling
+from stagebook.evaluate.inspection.importance import measure_importance, partial_dependence
+from stagebook.evaluate.inspection.plots import draw_inspection
+from stagebook.evaluate.inspection.segments import compare_segments, named_segments, row_loss
+from stagebook.evaluate.inspection.slices import found_segments
 from stagebook.model.task import Task
 from stagebook.project.errors import DataError
 

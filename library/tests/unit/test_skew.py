@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stagebook.data.skew.baseline import describe_baseline, take_batch
-from stagebook.data.skew.judge import find_skew
+from stagebook.data.skew.find import find_skew
 
 KINDS = {"temp": "number", "dew": "number", "carrier": "category", "big": "boolean", "note": "text", "when": "date"}
 KINDS |= {"late": "boolean"}

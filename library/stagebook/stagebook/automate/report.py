@@ -156,7 +156,7 @@ def _show(value: object, sign: str = "") -> str:
 
 
 def _draw_metrics(decision: dict, metrics: dict) -> list[str]:
-    """Draw the deciding metric of each model; GitHub and GitLab show Mermaid as a picture."""
+    """Draw the deciding metric of each model; GitHub and GitLab draw Mermaid."""
     figure, tried = decision["metric"], metrics.get("tried", {})
     models = {name: metrics.get(name, {}) for name in ("trivial", "baseline", "candidate")}
     models |= {"champion": {figure: decision["rivals"].get("champion")}} | tried

@@ -38,7 +38,7 @@ def collect_facts(root: Path, views: Iterable[FeatureView] = ()) -> dict:
     -------
     dict
         project, requirements (Requirements), tables and meanings (of data/schema.yaml), model (file, format, megabytes, md5), splits
-        (rows, columns, md5, from, to of each), pictures (paths below root), and one entry for each file of `READ`.
+        (rows, columns, md5, from, to of each), plots (paths below root), and one entry for each file of `READ`.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def collect_facts(root: Path, views: Iterable[FeatureView] = ()) -> dict:
         "meanings": _read_meanings(schema, tables, views),
         "model": _read_model(root),
         "splits": _read_splits(root, facts["task"].get("time")),
-        "pictures": [path.relative_to(root).as_posix() for folder in folders for path in sorted(folder.glob("*.png"))],
+        "plots": [path.relative_to(root).as_posix() for folder in folders for path in sorted(folder.glob("*.png"))],
     }
 
 

@@ -1,4 +1,4 @@
-"""A card as one HTML page that asks nothing of the network: text escaped, pictures inside."""
+"""A card as one HTML page that asks nothing of the network: text escaped, plots inside."""
 
 import base64
 import re
@@ -18,19 +18,19 @@ VERDICTS = {"passed": "good", "refused": "bad"}
 
 
 class CardRenderer(mistune.HTMLRenderer):
-    """Takes over pictures, and marks what passed and what was refused."""
+    """Takes over plots, and marks what passed and what was refused."""
 
-    def __init__(self, pictures: dict[str, Path]) -> None:
+    def __init__(self, plots: dict[str, Path]) -> None:
         super().__init__(escape=True)
-        self.pictures = pictures
+        self.plots = plots
 
     def image(self, text: str, url: str, title: str | None = None) -> str:
-        """Return a picture with its bytes in the page; nothing for one that is not ours."""
-        file = self.pictures.get(unquote(unescape(url)))
+        """Return a plot with its bytes in the page; nothing for one that is not ours."""
+        file = self.plots.get(unquote(unescape(url)))
         if file is None:
             return ""
         data = base64.b64encode(file.read_bytes()).decode()
-        return f'<figure><img alt="{mistune.escape(text)}" src="data:image/png;base64,{data}"></figure>'
+        return f'<span class="plot"><img alt="{mistune.escape(text)}" src="data:image/png;base64,{data}"></span>'
 
     def link(self, text: str, url: str, title: str | None = None) -> str:
         """Return a link to the other card's page; the text alone for any other."""
@@ -38,7 +38,7 @@ class CardRenderer(mistune.HTMLRenderer):
         return f'<a href="{page[1]}.html">{text}</a>' if page else text
 
 
-def to_html(text: str, stamp: str, pictures: dict[str, Path]) -> str:
+def to_html(text: str, stamp: str, plots: dict[str, Path]) -> str:
     """Return the page.
 
     Parameters
@@ -47,10 +47,10 @@ def to_html(text: str, stamp: str, pictures: dict[str, Path]) -> str:
         The card in Markdown; its first line is the title.
     stamp : str
         The comment that says what the card was made from.
-    pictures : dict of Path
+    plots : dict of Path
         Files by the link that the Markdown has.
     """
-    body = mistune.create_markdown(renderer=CardRenderer(pictures), plugins=["table"])(text)
+    body = mistune.create_markdown(renderer=CardRenderer(plots), plugins=["table"])(text)
     for word, look in VERDICTS.items():
         body = body.replace(f"<td>{word}</td>", f'<td class="{look}">{word}</td>')
     body = body.replace("<blockquote>\n<p><strong>Passed", '<blockquote class="good">\n<p><strong>Passed')

@@ -33,7 +33,7 @@ def render(template: Path, facts: dict) -> str:
     except TemplateError as error:
         line = getattr(error, "lineno", None) or _find_line(error)
         raise DataError(f"{template}{f', line {line}' if line else ''}: {error.message}") from error
-    except (TypeError, ValueError, AttributeError, KeyError, ZeroDivisionError) as error:
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise DataError(f"{template}, line {_find_line(error)}: {type(error).__name__}: {error}") from error
 
 

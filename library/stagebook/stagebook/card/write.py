@@ -23,17 +23,17 @@ def write_cards(root: Path, facts: dict, folder: Path) -> None:
     facts : dict
         As `collect_facts` returns them, with the verdict as `registration`; without it the card states that the model was not checked.
     folder : Path
-        Below `root`: the Markdown links to the pictures from there, the HTML has them inside.
+        Below `root`: the Markdown links to the plots from there, the HTML has them inside.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    links = {path: Path(os.path.relpath(root / path, folder)).as_posix() for path in facts["pictures"]}
-    pictures = {link: root / path for path, link in links.items()}
+    links = {path: Path(os.path.relpath(root / path, folder)).as_posix() for path in facts["plots"]}
+    plots = {link: root / path for path, link in links.items()}
     stamp = _stamp(facts)
     shown = {"registration": {}} | facts | {"links": links} | _derive(facts)
     for name in ("model_card", "data_sheet"):
         text = render(find_template(root, name), shown)
         (folder / f"{name}.md").write_text(f"{stamp}\n\n{text}", encoding="utf-8")
-        (folder / f"{name}.html").write_text(to_html(text, stamp, pictures), encoding="utf-8")
+        (folder / f"{name}.html").write_text(to_html(text, stamp, plots), encoding="utf-8")
 
 
 def _derive(facts: dict) -> dict:

@@ -85,7 +85,7 @@ def hash_values(values: pd.Series, key: bytes) -> pd.Series:
 
 
 def _text(value: object) -> str:
-    """Return what is hashed: a number without decimals is the same text whatever the type of its column."""
+    """Return what is hashed: a number without decimals is the same text for each type of its column."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 

@@ -13,7 +13,7 @@ from .conform import convert_columns
 from .privacy import personal_columns
 from .schema import Table, to_pandera
 from .skew.baseline import describe_baseline, take_batch
-from .skew.judge import find_skew
+from .skew.find import find_skew
 from .tables import read_table
 
 __all__ = [

@@ -1,6 +1,6 @@
-"""Evaluation: metrics, intervals, costs, segments, fairness, behaviour, backtest, plots.
+"""Evaluation on the hold-out: metrics, confidence intervals, costs, plots.
 
 `metrics` has the metrics of each task, `bootstrap` their confidence intervals, `decisions` the cost of acting on
-predictions. `segments` and `slices` find rows on which a model is weak, `behaviour` runs the tests of
-docs/behaviour.yaml, `periods` and `backtest` evaluate period by period.
+predictions. The room `inspection` finds rows on which a model is weak, compares groups, and runs the tests of
+docs/behaviour.yaml; the room `backtest` evaluates period by period.
 """

@@ -107,7 +107,7 @@ def drop_stale(view: FeatureView, newest: pd.DataFrame, now: datetime | str) -> 
 
 
 def read_newest(view: FeatureView, keys: pd.DataFrame, engine: sa.Engine) -> pd.DataFrame:
-    """Return what is stored for each row of `keys`, whatever its age, with `known_at` and `as_of`."""
+    """Return what is stored for each row of `keys`, of any age, with `known_at` and `as_of`."""
     table, wanted = _table(view), text_keys(keys, view)
     known = wanted.dropna().drop_duplicates()
     query = sa.select(table)

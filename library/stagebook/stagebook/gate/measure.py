@@ -7,8 +7,8 @@ import pandas as pd
 
 from ..evaluate.benchmark import TIMES
 from ..evaluate.holdout import evaluate_models
+from ..evaluate.inspection.segments import named_segments, row_loss
 from ..evaluate.metrics import Metric, predict_trivial
-from ..evaluate.segments import named_segments, row_loss
 from ..model.task import Task
 from .evidence import Evidence, collect_evidence, find_differences
 

@@ -6,8 +6,8 @@ import mlflow
 import numpy as np
 import pandas as pd
 
+from ..evaluate.inspection.segments import compare_segments, named_segments, row_loss
 from ..evaluate.metrics import PRIMARY, score
-from ..evaluate.segments import compare_segments, named_segments, row_loss
 from ..model.package import predict_model
 from ..model.task import Task
 

@@ -169,7 +169,7 @@ def file_problem(entry: Entry, allow: list[str], max_kilobytes: int) -> str | No
     return None
 
 
-PICKLE = "is a pickle, and loading one runs whatever code is in it. Write ONNX or Parquet, and let DVC keep it"
+PICKLE = "is a pickle, and loading one runs any code that is in it. Write ONNX or Parquet, and let DVC keep it"
 
 
 def content_problem(name: str, content: bytes, allowed: bool = False) -> str | None:

@@ -65,7 +65,7 @@ def find_leaks(name: str, content: bytes) -> list[str]:
     if not lines:
         return []
     suffix = {".ipynb": ".py", "": ".ini"}.get(PurePosixPath(name).suffix, PurePosixPath(name).suffix)
-    suffix = ".txt" if is_non_text_file(f"file{suffix}") else suffix  # they skip pictures, SVG too
+    suffix = ".txt" if is_non_text_file(f"file{suffix}") else suffix  # they skip images, SVG too
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / f"file{suffix}"
         copy.write_text("\n".join(line for _, line in lines), encoding="ascii", errors="backslashreplace")

@@ -72,5 +72,5 @@ def bake(clone: Path, commit: str, answers: dict, root: Path, folder: Path) -> P
 
 
 def quote(text: str) -> str:
-    """Return Jinja that gives a text, whatever is in it: cookiecutter renders what it is told on the command line."""
+    """Return Jinja that gives a text with any characters: cookiecutter renders what it is told on the command line."""
     return "{" + "{ " + json.dumps(text, ensure_ascii=False) + " }" + "}"

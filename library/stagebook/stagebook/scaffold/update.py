@@ -122,7 +122,7 @@ def commit_tree(root: Path, tree: Path, message: str, *parent: str) -> str:
     """Return a commit of a folder, made in the project's store and named by no branch: git drops it some day."""
     there = [f"--git-dir={git(root, 'rev-parse', '--absolute-git-dir')}", f"--work-tree={tree}"]
     index = {"GIT_INDEX_FILE": f"{tree}.index"}
-    git(tree, *there, "add", "--all", "--force", **index)  # whatever this user's git ignores
+    git(tree, *there, "add", "--all", "--force", **index)  # also what this user's git ignores
     return git(tree, *there, "commit-tree", "-m", message, *parent, git(tree, *there, "write-tree", **index), **NOBODY)
 
 

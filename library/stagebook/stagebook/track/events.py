@@ -1,4 +1,4 @@
-"""OpenLineage events: what each step read and wrote, for whatever collects lineage."""
+"""OpenLineage events: what each step read and wrote, for a server that collects lineage."""
 
 # They are sent to the server that OPENLINEAGE_URL names; without it there are none. Needs the extra `openlineage`.
 # OPENLINEAGE_DISABLED=true turns them off. Import this when a step runs, not before: the library takes a while.
@@ -46,7 +46,7 @@ class StepEvents:
             return
         try:
             _send(self._event(RunState[state], writes))
-        except Exception as error:  # noqa: BLE001  whatever it is, it must not fail the step
+        except Exception as error:  # noqa: BLE001  no error of it may fail the step
             self.works = False
             reason = (str(error) or type(error).__name__).splitlines()[0][:200]
             print(f"WARNING: no OpenLineage events of {self.step}: {reason}", file=sys.stderr)

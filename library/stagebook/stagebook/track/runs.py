@@ -140,7 +140,7 @@ def log_metrics(run: str, metrics_files: list[Path]) -> None:
 def log_cost(run: str, cells_seconds: float, caller: Caller) -> str:
     """Log what the step has cost so far, as MLflow system metrics; return it in words."""
     wall = time.monotonic() - caller.began
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)  # whatever the engine, the cells ran in a child
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)  # with each engine, the cells ran in a child
     cost = {
         "wall_seconds": wall,
         "cells_seconds": cells_seconds,

@@ -55,7 +55,7 @@ def read_workbook(file: Path, hints: Hints) -> Table:
             workbook.close()
     except DataError:
         raise
-    except Exception as error:  # openpyxl raises whatever the broken part gives
+    except Exception as error:  # openpyxl raises any error that the broken part gives
         raise DataError(f"it cannot be read as Excel ({error}). Has it a password? Save it as .xlsx again.") from error
     if not rows:
         raise DataError(f"sheet {chosen!r} is empty. Name another one in `ingest.sheet`: {', '.join(sheets)}.")

@@ -103,7 +103,7 @@ def _import(module: str, preload: list[str], threaded: Path) -> None:
 
 
 def _rehearse() -> None:
-    """Make a page and a picture, so that templates, expressions and fonts are loaded once and for all steps."""
+    """Make a page and a plot, so that templates, expressions and fonts are loaded once and for all steps."""
     nbformat, nbconvert = importlib.import_module("nbformat.v4"), importlib.import_module("nbconvert")
     cells = [nbformat.new_markdown_cell("# *a*\n```python\n1\n```"), nbformat.new_code_cell("print(1)")]
     nbconvert.HTMLExporter().from_notebook_node(nbformat.new_notebook(cells=cells))

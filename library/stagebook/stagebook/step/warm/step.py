@@ -45,7 +45,7 @@ def answer(request: dict, connection: socket.socket) -> int:
 
 
 class CellProcess:
-    """A process that waits for a notebook and runs its cells: whatever they do, the runner is not touched by it."""
+    """A process that waits for a notebook and runs its cells: nothing that they do touches the runner."""
 
     def __init__(self, caller: socket.socket) -> None:
         self.connection, theirs = Pipe()
@@ -135,7 +135,7 @@ def _run_cells(runner: Connection) -> None:
         outcome = error
     except MemoryError:
         os._exit(errno.ENOMEM)  # what else there is to do would need memory
-    except BaseException:  # noqa: BLE001  whatever it is, the runner waits for an answer
+    except BaseException:  # noqa: BLE001  the runner waits for an answer in any case
         traceback.print_exc()
     try:
         others = (thread for thread in threading.enumerate() if thread is not threading.main_thread())

@@ -8,9 +8,9 @@ import pandas as pd
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, model_validator
 from pydantic.dataclasses import dataclass
 
-from ..model.task import Task
-from ..project.yaml_files import read_yaml
-from ..project.yaml_values import CONFIG, Number, Problem, Section, Text, TextLine, read_number
+from ...model.task import Task
+from ...project.yaml_files import read_yaml
+from ...project.yaml_values import CONFIG, Number, Problem, Section, Text, TextLine, read_number
 
 __all__ = ["FIGURES", "Direction", "Invariance", "Minimum", "read_behaviour"]
 

@@ -8,9 +8,9 @@ import pandas as pd
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ..model.task import Task
-from ..project.yaml_files import read_yaml
-from ..project.yaml_values import CONFIG, Names, Problem, Section, suggest
+from ...model.task import Task
+from ...project.yaml_files import read_yaml
+from ...project.yaml_values import CONFIG, Names, Problem, Section, suggest
 
 __all__ = ["inspection_tables", "list_segments", "read_columns", "rounded", "sum_fairness", "sum_up"]
 

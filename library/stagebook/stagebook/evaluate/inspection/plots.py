@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from ..model.task import Task
+from ...model.task import Task
 
 __all__ = ["draw_inspection"]
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from ..model.task import Task
-from ..project.errors import DataError
+from ...model.task import Task
+from ...project.errors import DataError
 from .bins import bin_column
 
 __all__ = ["compare_segments", "measure_segments", "named_segments", "row_loss"]

@@ -5,11 +5,11 @@ import textwrap
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from ..model.task import Task
-from .backtest import describe_worst
+from ...model.task import Task
+from ..metrics import PRIMARY
+from ..style import find_style
 from .learning_curve import describe_growth
-from .metrics import PRIMARY
-from .style import find_style
+from .scores import describe_worst
 
 __all__ = ["draw_curve", "draw_periods", "name_label", "plot_backtest"]
 

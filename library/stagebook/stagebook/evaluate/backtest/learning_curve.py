@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from ..model.task import Task
-from .metrics import PRIMARY, score
+from ...model.task import Task
+from ..inspection.segments import row_loss
+from ..metrics import PRIMARY, score
 from .periods import order_rows
-from .segments import row_loss
 from .try_out import Learn, try_out
 
 __all__ = ["describe_growth", "evaluate_growth", "evaluate_sizes"]

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from ..model.baseline import fit_trivial
-from ..model.folds import thin_out
-from ..model.task import Task
-from .metrics import PRIMARY, predict_trivial, score
+from ...model.baseline import fit_trivial
+from ...model.folds import thin_out
+from ...model.task import Task
+from ..metrics import PRIMARY, predict_trivial, score
 from .periods import Period, split_past
 from .try_out import Learn, try_out
 

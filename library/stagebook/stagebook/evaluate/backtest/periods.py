@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold
 
-from ..model.task import Task
+from ...model.task import Task
 
 __all__ = ["Period", "cut_periods", "order_rows", "split_past"]
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from ..data.tables import set_columns
-from ..model.task import Task
-from ..project.errors import DataError
+from ...data.tables import set_columns
+from ...model.task import Task
+from ...project.errors import DataError
 from .behaviour_file import FIGURES, Direction, Invariance, Limits, Minimum, Test
 from .bins import spread_rows
 

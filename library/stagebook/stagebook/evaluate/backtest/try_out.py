@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from ..model.kinds import Rows
-from ..model.task import Task, split_columns
-from .metrics import PRIMARY
+from ...model.kinds import Rows
+from ...model.task import Task, split_columns
+from ..metrics import PRIMARY
 
 __all__ = ["Learn", "try_out", "why_not"]
 

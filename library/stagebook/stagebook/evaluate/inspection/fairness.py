@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from fairlearn.metrics import MetricFrame, count, mean_prediction
 
-from ..model.task import Task
+from ...model.task import Task
 from .bins import bin_column
 
 __all__ = ["compare_groups", "fairness_table"]

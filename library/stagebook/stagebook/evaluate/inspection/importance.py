@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from ..data.tables import set_columns
-from ..model.task import Task
+from ...data.tables import set_columns
+from ...model.task import Task
 from .bins import spread_rows
 from .segments import row_loss
 

@@ -1,0 +1,1 @@
+"""Where a model is weak, whom it treats differently, how it behaves, and what it relies on."""
