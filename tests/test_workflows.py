@@ -198,8 +198,9 @@ def test_pull_request_that_lowers_its_thresholds_promotes_nothing_on_a_server(cl
     changed.edit("params.yaml", {"C: 1.0": "C: 0.01", "model: best": "model: linear"})
     requirements = changed.path / "docs" / "requirements.yaml"
     reviewed = requirements.read_text(encoding="utf-8")
-    lowered = re.sub(r"at_least: [\d.]+", "at_least: -1000", reviewed)
-    lowered = re.sub(r"at_most: [\d.]+", "at_most: 1000", lowered)
+    lowered = reviewed.replace(
+        "gain.champion, at_least: 0.002", "gain.champion, at_least: 0"
+    )  # no lower one is allowed
     assert lowered != reviewed
     requirements.write_text(lowered, encoding="utf-8")
     runner.environment |= PULL_REQUEST
@@ -209,7 +210,7 @@ def test_pull_request_that_lowers_its_thresholds_promotes_nothing_on_a_server(cl
     [comment] = github.things["comments"]
     assert "## The gate refuses flight-delays version 2" in comment["body"]
     assert re.search(r"gain over the champion -0\.\d+ is below 0\.002", comment["body"])
-    assert "After the merge its thresholds would refuse nothing." in comment["body"]
+    assert re.search(r"After the merge its thresholds would refuse: .*-0\.\d+ is below 0[,;.]", comment["body"])
     said = changed.run("make", "promote", "VERSION=1", "WHY=now", ok=False, MLFLOW_TRACKING_URI=server, **PULL_REQUEST)
     assert "this run is for a pull request into origin/main: it must not promote" in said.stderr
     assert registry(server) == before
@@ -217,7 +218,8 @@ def test_pull_request_that_lowers_its_thresholds_promotes_nothing_on_a_server(cl
     runner.environment |= PUSH  # reviewed and merged
     runner.known[OURS] = "false"
     runner.run("pipeline.yaml", "pipeline")
-    assert registry(server)["flight-delays"]["champion"] == "2"
+    after = registry(server)
+    assert after["flight-delays"] == {"champion": "1", "challenger": "2"}, "registered, and refused by the gate"
     assert len(github.things["comments"]) == 1
 
 

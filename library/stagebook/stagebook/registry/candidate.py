@@ -17,8 +17,8 @@ from ..model.package import model_file
 from ..model.task import Task
 from ..project.errors import DataError
 from ..project.files import replace_folder, write_json
-from ..project.root import find_root, project_name
-from ..track.tracking import connect_mlflow, find_server
+from ..project.root import find_root, local_folder, project_name
+from ..track.tracking import connect_mlflow
 from .champion import compare_with_champion, fetch_package
 from .decide import decide_once
 from .history import history
@@ -97,7 +97,8 @@ def register_candidate(root: Path, name: str, task: Task, facts: dict, example: 
 
 def _preview_candidate(root: Path, name: str, package: Path, config: dict, base: str, run: str) -> Candidate:
     """Return the candidate of a pull request. Only the embedded store, which ends with the machine, gets the champion."""
-    if find_server(root) is None:
+    embedded = f"sqlite:///{(local_folder(root) / 'mlflow.db').as_posix()}"  # a step gets it as MLFLOW_TRACKING_URI
+    if mlflow.get_tracking_uri() == embedded:
         with base_champion(root, base) as folder:
             restore_champion(name, folder)
     found, versions, entries = find_registered(name, package, config), find_versions(name), history(name)
