@@ -80,7 +80,7 @@ def test_constraints_pin_everything_and_name_no_host(file):
 def test_workflow_fits_the_schema_and_is_safe(workflow):
     schema = tool("check-jsonschema", "--builtin-schema", "vendor.github-workflows", str(workflow))
     assert schema.returncode == 0, schema.stdout
-    audit = tool("zizmor", "--offline", "--quiet", str(workflow))
+    audit = tool("zizmor", "--offline", "--quiet", "--persona=pedantic", "--min-severity=low", str(workflow))
     assert audit.returncode == 0, audit.stdout
 
 

@@ -1,17 +1,21 @@
 """Workflows are executed: each step, in order, in a clean clone on a bare machine. test_hosts.py reads them."""
 
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
+import mlflow
 import pytest
-from baked import Project, contents, share_environment
+from baked import Project, contents, share_environment, wait_for
 from hosted import GitHub, Runner, plain_environment
 from ruamel.yaml import YAML
-from servers import find_python
+from servers import find_python, free_port
 
 TOKEN = "ghs_of-this-test"
 RETRAIN = 'stagebook retrain --parameters="$PARAMETERS"'
@@ -75,6 +79,7 @@ def clone(origin, github, tmp_path):
         Project(runner.folder).stop()
 
 
+OURS = "github.event.pull_request.head.repo.full_name == github.repository"
 KNOWN = {
     "matrix.python": "3.11",
     "secrets.MLFLOW_TRACKING_URI": "",
@@ -83,13 +88,15 @@ KNOWN = {
     "github.base_ref": "main",
     "github.ref_name": "main",
     "github.event.pull_request.head.sha": "",
-    "github.event.pull_request.head.repo.full_name == github.repository": "true",
+    OURS: "true",
     "github.event.pull_request.number": "7",
     "steps.pages.outputs.artifact-url": "https://example.com/artefact",
     "inputs.parameters": "",
     "github.event.client_payload.parameters": "",
     "vars.DEPLOY_PAGES == 'true'": "false",
 }
+PULL_REQUEST = {"GITHUB_REF": "refs/pull/7/merge", "GITHUB_BASE_REF": "main"}
+PUSH = {"GITHUB_REF": "refs/heads/main", "GITHUB_BASE_REF": ""}
 MAY = "ingest.months=[1,2,3,4,5] clean.validation_from='2013-04-10' clean.holdout_from='2013-05-10'"
 
 
@@ -123,6 +130,7 @@ def test_ci_passes_in_a_clean_clone_on_a_bare_machine(bake, tmp_path):
 @pytest.mark.full
 def test_pull_request_gets_one_comment_that_is_kept_up_to_date(origin, clone, github):
     runner = clone()
+    runner.environment |= PULL_REQUEST
     changed = Project(runner.folder)
     changed.edit("params.yaml", {"C: 1.0": "C: 0.01", "model: best": "model: linear"})
     runner.run("pipeline.yaml", "pipeline")
@@ -132,6 +140,7 @@ def test_pull_request_gets_one_comment_that_is_kept_up_to_date(origin, clone, gi
     text = comment["body"]
     assert text.startswith("<!-- report of the notebook pipeline -->\n## The gate refuses flight-delays version 2")
     assert re.search(r"gain over the champion -0\.\d+ is below 0\.002", text)
+    assert "A preview: the thresholds are those of docs/requirements.yaml on origin/main." in text
     assert re.search(r"\| `candidate.roc_auc` \| 0\.\d+ \| 0\.\d+ \| -0\.\d+ \|", text)
     assert "| `train.linear.C` | 1 | 0.01 | -0.99 |" in text
     assert "(https://example.com/artefact)" in text
@@ -144,12 +153,74 @@ def test_pull_request_gets_one_comment_that_is_kept_up_to_date(origin, clone, gi
     assert "passes the gate" in github.things["comments"][-1]["body"]
 
     calls = len(github.calls)
-    fork = clone(**{"github.event.pull_request.head.repo.full_name == github.repository": "false"})
+    fork = clone(**{OURS: "false"})
+    fork.environment |= PULL_REQUEST
     Project(fork.folder).edit(".dvc/config", {str(origin / "storage"): "s3://not-for-forks/storage"})
     fork.run("pipeline.yaml", "pipeline")
     assert "the pipeline makes what is missing" in fork.said["stagebook pull"]
     assert "reports/pull_request.md" in fork.artefacts["pipeline"]
     assert len(github.calls) == calls
+
+
+@pytest.fixture
+def server(sample, tmp_path):
+    """The address of an MLflow server, really started, without any model."""
+    port = free_port()
+    process = sample.start(
+        *("mlflow", "server", "--host=127.0.0.1", f"--port={port}", "--workers=2"),
+        *(f"--backend-store-uri=sqlite:///{tmp_path}/server.db", f"--artifacts-destination={tmp_path}/artifacts"),
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        wait_for(lambda: urllib.request.urlopen(f"{address}/health", timeout=1).status == 200)
+        yield address
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+
+
+def registry(server: str) -> dict:
+    """Return all that the registry of the server has: models, aliases, versions with their tags."""
+    client = mlflow.MlflowClient(server)
+    versions = {f"{one.name} {one.version}": one.tags for one in client.search_model_versions()}
+    return {one.name: dict(one.aliases) for one in client.search_registered_models()} | versions
+
+
+@pytest.mark.full
+def test_pull_request_that_lowers_its_thresholds_promotes_nothing_on_a_server(clone, github, server):
+    runner = clone(**{"secrets.MLFLOW_TRACKING_URI": server, OURS: "false"})
+    changed = Project(runner.folder)
+    runner.environment |= PUSH
+    runner.run("pipeline.yaml", "pipeline")
+    before = registry(server)
+    assert before["flight-delays"]["champion"] == before["flight-delays"]["challenger"] == "1"
+    assert [name for name in before if "promotions " in name] == ["flight-delays-promotions 1"]
+
+    changed.edit("params.yaml", {"C: 1.0": "C: 0.01", "model: best": "model: linear"})
+    requirements = changed.path / "docs" / "requirements.yaml"
+    reviewed = requirements.read_text(encoding="utf-8")
+    lowered = reviewed.replace(
+        "gain.champion, at_least: 0.002", "gain.champion, at_least: 0"
+    )  # no lower one is allowed
+    assert lowered != reviewed
+    requirements.write_text(lowered, encoding="utf-8")
+    runner.environment |= PULL_REQUEST
+    runner.known[OURS] = "true"
+    runner.run("pipeline.yaml", "pipeline")
+    assert registry(server) == before
+    [comment] = github.things["comments"]
+    assert "## The gate refuses flight-delays version 2" in comment["body"]
+    assert re.search(r"gain over the champion -0\.\d+ is below 0\.002", comment["body"])
+    assert re.search(r"After the merge its thresholds would refuse: .*-0\.\d+ is below 0[,;.]", comment["body"])
+    said = changed.run("make", "promote", "VERSION=1", "WHY=now", ok=False, MLFLOW_TRACKING_URI=server, **PULL_REQUEST)
+    assert "this run is for a pull request into origin/main: it must not promote" in said.stderr
+    assert registry(server) == before
+
+    runner.environment |= PUSH  # reviewed and merged
+    runner.known[OURS] = "false"
+    runner.run("pipeline.yaml", "pipeline")
+    after = registry(server)
+    assert after["flight-delays"] == {"champion": "1", "challenger": "2"}, "registered, and refused by the gate"
+    assert len(github.things["comments"]) == 1
 
 
 @pytest.mark.full

@@ -2,14 +2,17 @@
 
 import bz2
 import gzip
+import json
 import lzma
 import threading
 import time
+import tracemalloc
 import zipfile
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
@@ -17,6 +20,7 @@ from samples import write_project
 from stagebook.data.reading import limits
 from stagebook.data.reading.limits import read_limits
 from stagebook.data.reading.locations import fetch_file
+from stagebook.data.reading.sources import read_source
 from stagebook.data.reading.unpack import unpack_file
 from stagebook.project.errors import DataError
 from stagebook.step.execute import normalise
@@ -131,4 +135,69 @@ def test_progress_is_shown_and_leaves_no_trace_in_a_report(project, tmp_path, mo
 
 def test_without_a_project_there_are_limits_too(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert read_limits() == {"megabytes": 5000, "minutes": 60, "silent_seconds": 30}
+    known = {"megabytes": 5000, "minutes": 60, "silent_seconds": 30, "row_megabytes": 16, "cell_megabytes": 8}
+    assert read_limits() == known
+
+
+LENGTHS = "[tool.stagebook.limits]\nrow_megabytes = 2\ncell_megabytes = 1.5\n"
+LINE, CELL = r"Raise `row_megabytes` in", r"Raise `cell_megabytes` in"
+
+
+@pytest.fixture
+def narrow(tmp_path, monkeypatch):
+    """A project in which a row may have 2 MB and a value 1.5."""
+    monkeypatch.chdir(write_project(tmp_path / "project", LENGTHS))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a,b\n1,2\n" + "3," + "x" * 3_000_000 + "\n", rf"line 3 has more than 2 MB: are line breaks missing\? {LINE}"),
+        ("a,b\n1,2\n" + "3," + "x" * 1_600_000 + "\n4,5\n", rf"column 'b' has a value of 1\.6 MB.*{CELL}"),
+        ("a,b\n" + "1,2;" * 1_000_000, r"line 2 has more than 2 MB"),
+        (
+            'a,b\n1,2\n3,"4\n' + "5,6\n" * 800_000,
+            r"a value has more than 1\.5 MB at line \d+\. Is a quote opened and never",
+        ),
+        ("a b\n1 2\n3 " + "x" * 3_000_000 + "\n", r"line 3 has more than 2 MB"),
+        ("a,b\n1,ä\n".encode("cp1252") + b"2," + b"x" * 3_000_000 + b"\n", r"line 3 has more than 2 MB"),
+        ("x" * 3_000_000, r"line 1 has more than 2 MB|no header|one column"),
+    ],
+)
+def test_endless_row_or_value_ends_with_its_line_and_the_limit(narrow, text, words):
+    (narrow / "t.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(DataError, match=words):
+        read_source(str(narrow / "t.csv"))
+
+
+def test_line_that_does_not_end_is_not_read_to_its_end(narrow):
+    """400 MB in a sparse file: reading it whole takes as much memory."""
+    with (narrow / "t.csv").open("wb") as file:
+        file.write(b"a,b\n1,2\n3,")
+        file.truncate(400_000_000)
+    with pytest.raises(DataError):
+        read_source(str(narrow / "t.csv"))
+    tracemalloc.start()
+    try:
+        with (narrow / "t.csv").open() as stream, pytest.raises(DataError, match="line 3 has more than 2 MB"):
+            list(limits.take_lines(stream))
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_long_values_of_other_kinds_are_refused_and_allowed_ones_are_read(narrow, monkeypatch):
+    long = "x" * 1_600_000
+    pd.DataFrame({"a": [1, 2], "b": ["y", long]}).to_parquet(narrow / "t.parquet")
+    (narrow / "t.json").write_text(json.dumps([{"a": 1, "b": long}, {"a": 2, "b": None}]))
+    for name in ("t.parquet", "t.json"):
+        with pytest.raises(
+            DataError, match=rf"t\.\w+: column 'b' has a value of 1\.6 MB; the limit is 1\.5\. .*{CELL}"
+        ):
+            read_source(str(narrow / name))
+    rows = "a,b\n1,2\n3," + "x" * 1_400_000 + '\n4,"' + "y\n" * 300_000 + '"\n'
+    (narrow / "t.csv").write_text(rows)
+    assert read_source(str(narrow / "t.csv"))["b"].str.len().tolist() == [1, 1_400_000, 600_000]
+    monkeypatch.chdir("/")  # the usual limits
+    assert read_source(str(narrow / "t.parquet"))["b"].str.len().tolist() == [1, 1_600_000]

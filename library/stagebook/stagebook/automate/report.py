@@ -19,6 +19,7 @@ MARKER = "<!-- report of the notebook pipeline -->"
 FIGURES = "reports/metrics.json"
 MOST_ROWS = 100  # of a table: GitHub takes 65,536 characters
 COLOUR = '%%{init: {"themeVariables": {"xyChart": {"plotColorPalette": "#4c78a8"}}}}%%'
+NOT_YET = "Nothing was registered or promoted: a run on the main branch does that, or a person."
 MORE = "`card/model_card.html`; plots and notebooks side by side: `compare.html`."
 
 
@@ -51,6 +52,7 @@ def write_report(root: Path, base: str) -> Path:
         "",
         f"{git(root, 'rev-parse', '--short=10', 'HEAD').strip()} against {prose(base)} ({revision[:10]}).",
         *_show_state(root, revision),
+        *_show_preview(decision),
         *_show_gate(decision),
         *_show_values("Metrics of the candidate on the hold-out", rows, no_metrics or "No metric differs."),
         *_draw_metrics(decision, metrics),
@@ -85,6 +87,21 @@ def _headline(decision: dict) -> str:
     if decision["refused"]:
         return f"The gate refuses {version}"
     return f"{version} passes the gate" + (" and is champion" if decision["alias"] == "champion" else "")
+
+
+def _show_preview(decision: dict) -> list[str]:
+    """Say by whose thresholds a pull request was evaluated, and what its own would refuse."""
+    if not (base := decision.get("base")):
+        return []
+    lines = ["", f"A preview: the thresholds are those of docs/requirements.yaml on {prose(base)}. {NOT_YET}"]
+    if (own := decision.get("refused_after_merge")) is None:
+        return lines
+    verdict = f"refuse: {'; '.join(map(prose, own))}" if own else "refuse nothing"
+    return [
+        *lines,
+        "",
+        f"**This pull request changes docs/requirements.yaml.** After the merge its thresholds would {verdict}.",
+    ]
 
 
 def _show_state(root: Path, base: str) -> list[str]:

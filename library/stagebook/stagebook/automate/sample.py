@@ -16,6 +16,13 @@ __all__ = ["COPY", "run_sample"]
 COPY = Path("build", "sample")
 SETTINGS = Path("tests", "sample.yaml")
 FOREIGN = ("MLFLOW_", "OPENLINEAGE_", "DVC_", "GIT_", "OPTUNA_")  # the copy has stores of its own
+FOREIGN += (
+    "GITHUB_BASE_REF",
+    "GITHUB_REF",
+    "STAGEBOOK_MAIN",
+    "CI_MERGE_REQUEST_",
+    "CI_COMMIT_BRANCH",
+)  # and no other branch
 
 
 def run_sample(root: Path) -> None:

@@ -49,6 +49,12 @@ def _verdict(decision: dict, root: Path) -> list[str]:
     """Say what became of the candidate, and apart why: thresholds that it missed, and what people have not filled in."""
     version = f"{decision['model']} version {decision['version']} is {decision['alias']}"
     points = [point for point in decision["points"] if point["metric"] not in PEOPLE]
+    if base := decision.get("base"):
+        verdict = "refuses" if decision["refused"] else "lets through"
+        lines = [
+            f"Not registered, for this run is for a pull request. The gate of {base} {verdict} {decision['model']}"
+        ]
+        return [*lines, f"{_count(points)}:", *_describe_points(points)]
     if not decision["refused"]:
         waits = "" if decision["alias"] == "champion" else "; the gate let it through, `make promote` makes it champion"
         return [f"Registered: {version}{waits}", f"{_count(points)}; `stagebook gate` shows each"]

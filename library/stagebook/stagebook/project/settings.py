@@ -15,7 +15,13 @@ DEFAULTS = {
     "report_scripts": False,
     "warm_process": {"preload": [], "idle_minutes": 15.0},
     "check_files": {"allow": [], "max_kilobytes": 1000},
-    "limits": {"megabytes": 5000.0, "minutes": 60.0, "silent_seconds": 30.0},
+    "limits": {
+        "megabytes": 5000.0,
+        "minutes": 60.0,
+        "silent_seconds": 30.0,
+        "row_megabytes": 16.0,
+        "cell_megabytes": 8.0,
+    },
 }
 
 

@@ -17,13 +17,16 @@ from ..model.package import model_file
 from ..model.task import Task
 from ..project.errors import DataError
 from ..project.files import replace_folder, write_json
-from ..project.root import project_name
+from ..project.root import find_root, local_folder, project_name
 from ..track.tracking import connect_mlflow
 from .champion import compare_with_champion, fetch_package
 from .decide import decide_once
+from .history import history
 from .keep import restore_champion
-from .register import register_once
+from .preview import base_champion, find_base, preview_decision
+from .register import find_registered, register_once
 from .stages import sync
+from .versions import find_versions
 
 __all__ = ["Candidate", "check_stage", "decide_on", "record_decision", "register_candidate"]
 
@@ -36,23 +39,21 @@ class Candidate:
 
     Attributes
     ----------
-    name, version : str, ModelVersion
-        Its name and version in MLflow's registry.
+    name, number : str, int
+        Its name and the number of its version in MLflow's registry; in a preview, the number that it would get.
     champion : int or None
         The version that is champion, if it is another one.
     run : str
         The MLflow run of this step.
+    base : str or None
+        In a run for a pull request, the branch that it goes into: then the candidate is not registered (preview.py).
     """
 
     name: str
-    version: object
+    number: int
     champion: int | None
     run: str
-
-    @property
-    def number(self) -> int:
-        """Number of the version."""
-        return int(self.version.version)
+    base: str | None = None
 
 
 def check_stage(promote_to: str) -> None:
@@ -64,7 +65,8 @@ def check_stage(promote_to: str) -> None:
 def register_candidate(root: Path, name: str, task: Task, facts: dict, example: pd.DataFrame) -> Candidate:
     """Register models/candidate in MLflow. The same package with the same settings is the same version.
 
-    A registry without a champion starts from the one in models/champion, if git and DVC keep one.
+    A registry without a champion starts from the one in models/champion, if git and DVC keep one. A run for a pull request
+    registers nothing, and of a server it only reads.
 
     Parameters
     ----------
@@ -82,12 +84,27 @@ def register_candidate(root: Path, name: str, task: Task, facts: dict, example: 
     config = {"task": task.kind, "classes": json.dumps(task.classes)}
     config |= {key: str(metrics["value"][key]) for key in ("threshold",) if key in metrics["value"]}
     config |= {key: str(training[key]) for key in ("interval_half_width",) if key in training}
+    package, base = model_file(root / "models" / "candidate"), find_base()
     with mlflow.start_run() as run:
+        if base:
+            return _preview_candidate(root, name, package, config, base, run.info.run_id)
         restore_champion(name, root / "models" / "champion")
-        version = register_once(name, model_file(root / "models" / "candidate"), example, config)
+        number = int(register_once(name, package, example, config).version)
     entries = sync(name)
-    champion = entries[-1].version if entries and entries[-1].version != int(version.version) else None
-    return Candidate(name, version, champion, run.info.run_id)
+    champion = entries[-1].version if entries and entries[-1].version != number else None
+    return Candidate(name, number, champion, run.info.run_id)
+
+
+def _preview_candidate(root: Path, name: str, package: Path, config: dict, base: str, run: str) -> Candidate:
+    """Return the candidate of a pull request. Only the embedded store, which ends with the machine, gets the champion."""
+    embedded = f"sqlite:///{(local_folder(root) / 'mlflow.db').as_posix()}"  # a step gets it as MLFLOW_TRACKING_URI
+    if mlflow.get_tracking_uri() == embedded:
+        with base_champion(root, base) as folder:
+            restore_champion(name, folder)
+    found, versions, entries = find_registered(name, package, config), find_versions(name), history(name)
+    number = int(found.version) if found else max(versions, default=0) + 1
+    champion = entries[-1].version if entries and entries[-1].version != number else None
+    return Candidate(name, number, champion, run, base)
 
 
 def decide_on(
@@ -114,13 +131,20 @@ def decide_on(
     Returns
     -------
     dict
-        What reports/registration.json holds; `points` with measured times.
+        What reports/registration.json holds; `points` with measured times. That of a pull request also has its `base`, and
+        `refused_after_merge` if it changes docs/requirements.yaml: what its own thresholds refuse.
     """
     check_stage(promote_to)
+    if candidate.base:
+        look = partial(
+            _check_at, candidate, evidence, holdout=holdout, prediction=prediction, champion=candidate.champion
+        )
+        shown = preview_decision(find_root(), candidate.base, facts["requirements"], look)
+        return {"model": candidate.name, "version": candidate.number, **shown, "champion": candidate.champion}
     check = partial(_check_at, candidate, evidence, facts["requirements"], holdout, prediction)
     basis = f"{evidence.digest()}-{facts['requirements_md5']}"
     stage = "nothing" if os.environ.get("DVC_EXP_NAME") else promote_to
-    decision = decide_once(candidate.version, basis, check, stage)
+    decision = decide_once(candidate.name, candidate.number, basis, check, stage)
     return {"model": candidate.name, "version": candidate.number, **decision}
 
 

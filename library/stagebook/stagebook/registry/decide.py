@@ -6,13 +6,14 @@ from collections.abc import Callable
 import mlflow
 
 from .history import append, find_rolled_back
+from .preview import refuse_preview
 from .stages import sync
 from .versions import find_refusals, read_decision
 
 __all__ = ["decide_once"]
 
 
-def decide_once(registered, evidence: str, check: Callable[[int | None], dict], promote_to: str) -> dict:
+def decide_once(name: str, number: int, evidence: str, check: Callable[[int | None], dict], promote_to: str) -> dict:
     """Make the version champion if the gate passes it; return the decision.
 
     A decision is kept with the version and not taken again before the evidence or the champion changes. A version that
@@ -21,7 +22,8 @@ def decide_once(registered, evidence: str, check: Callable[[int | None], dict], 
 
     Parameters
     ----------
-    registered : ModelVersion
+    name, number : str, int
+        Of the registered version.
     evidence : str
         A hash of what the decision rests on.
     check : callable
@@ -29,7 +31,8 @@ def decide_once(registered, evidence: str, check: Callable[[int | None], dict], 
     promote_to : str
         production; staging lets it wait for `make promote`; nothing leaves it where it is.
     """
-    client, name, number, counted = mlflow.MlflowClient(), registered.name, int(registered.version), False
+    refuse_preview("promote")
+    client, counted = mlflow.MlflowClient(), False
     client.set_registered_model_alias(name, "challenger", str(number))
     while not counted:  # another pipeline was faster: check against its champion
         entries = sync(name)

@@ -6,6 +6,7 @@ import mlflow
 
 from ..project.errors import RegistryError
 from .history import Entry, append, find_rolled_back, replay
+from .preview import refuse_preview
 from .stages import find_stages, open_log, sync
 from .versions import find_aliases, find_refusals, find_versions, read_decision
 
@@ -22,6 +23,7 @@ def promote(name: str, version: int, why: str, to: str = "production") -> list[E
     RegistryError
         The gate has not let this version through, or not against the present champion; or it was rolled back.
     """
+    refuse_preview("promote")
     if to not in ("production", "staging"):
         raise RegistryError(f"TO is {to!r}; it must be production or staging.")
     why, counted = check_reason(why), False
@@ -40,6 +42,7 @@ def promote(name: str, version: int, why: str, to: str = "production") -> list[E
 
 def rollback(name: str, why: str) -> list[Entry]:
     """Make the champion before the present one champion again; return the history."""
+    refuse_preview("roll back")
     why, entries, versions = check_reason(why), open_log(name), find_versions(name)
     if not entries:
         raise RegistryError(f"{name} has no champion: there is nothing to roll back.")

@@ -14,7 +14,7 @@ from ..model import predictor
 from ..model.package import trusted_types
 from ..model.skops_format import TRUSTED
 
-__all__ = ["register_once"]
+__all__ = ["find_registered", "register_once"]
 
 
 def register_once(model_name: str, package: Path, example: pd.DataFrame, config: dict[str, str]):
@@ -27,12 +27,9 @@ def register_once(model_name: str, package: Path, example: pd.DataFrame, config:
     config : dict of str
         What the served model says of itself; see predictor.py.
     """
-    if package.suffix == ".skops":
-        config = config | {"trusted_types": json.dumps([*TRUSTED, *trusted_types(package)])}
-    client, md5 = mlflow.MlflowClient(), hashlib.md5(package.read_bytes() + json.dumps(config).encode()).hexdigest()
-    found = client.search_model_versions(f"name = '{model_name}' and tags.package_md5 = '{md5}'")
-    if found:
-        return found[0]
+    client, config = mlflow.MlflowClient(), _complete(config, package)
+    if found := find_registered(model_name, package, config):
+        return found
     needed = ("mlflow", "numpy", "onnxruntime", "pandas", "scikit-learn", "skl2onnx", "skops")
     needed = needed[:4] if package.suffix == ".onnx" else needed
     logged = mlflow.pyfunc.log_model(
@@ -45,6 +42,24 @@ def register_once(model_name: str, package: Path, example: pd.DataFrame, config:
     )
     with suppress(MlflowException):  # it is there already, or the next line says what is wrong
         client.create_registered_model(model_name)
-    tags = {"package_md5": md5, "model_md5": hashlib.md5(package.read_bytes()).hexdigest()}
+    tags = {"package_md5": _hash(package, config), "model_md5": hashlib.md5(package.read_bytes()).hexdigest()}
     tags |= {"model_bytes": package.stat().st_size}
     return client.create_model_version(model_name, logged.model_uri, logged.run_id, tags, model_id=logged.model_id)
+
+
+def find_registered(model_name: str, package: Path, config: dict[str, str]):
+    """Return the version that holds this package with these settings; None if none does."""
+    md5 = _hash(package, _complete(config, package))
+    found = mlflow.MlflowClient().search_model_versions(f"name = '{model_name}' and tags.package_md5 = '{md5}'")
+    return found[0] if found else None
+
+
+def _complete(config: dict[str, str], package: Path) -> dict[str, str]:
+    """Return the settings with the types that a skops file may have in it."""
+    if package.suffix != ".skops" or "trusted_types" in config:
+        return config
+    return config | {"trusted_types": json.dumps([*TRUSTED, *trusted_types(package)])}
+
+
+def _hash(package: Path, config: dict[str, str]) -> str:
+    return hashlib.md5(package.read_bytes() + json.dumps(config).encode()).hexdigest()

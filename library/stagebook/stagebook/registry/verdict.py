@@ -35,6 +35,8 @@ def print_verdict(root: Path) -> int:
         if sentence not in [point["message"] for point in points]:
             print(f"REFUSED  {sentence}")
     print(f"{decision.get('model')} version {decision.get('version')}: {'refused' if left else 'passed the gate'}")
+    if base := decision.get("base"):
+        print(f"A preview by the thresholds of {base}: nothing was registered or promoted.")
     return 1 if left else 0
 
 

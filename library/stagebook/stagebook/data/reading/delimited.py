@@ -13,7 +13,8 @@ import pandas as pd
 from ...project.errors import DataError
 from .columns import tidy_names
 from .layout import Hints, Layout, Row, check_header, describe_top, find_layout
-from .rows import FIXED, Style, clean_lines, find_style, read_body
+from .limits import CELL, most_characters
+from .rows import FIXED, Style, clean_lines, find_style, raise_cell, read_body
 from .text_encoding import SAMPLE, check_encoding, find_encoding, find_old_encoding
 from .trim import shorten, trim_table
 
@@ -69,7 +70,7 @@ def read_delimited(file: Path, hints: Hints) -> tuple[pd.DataFrame, list[str], d
 
 def read_decoded(file: Path, hints: Hints, encoding: str) -> tuple[pd.DataFrame, list[str], dict]:
     """Read a text table of known encoding; raise UnicodeError if it is another."""
-    csv.field_size_limit(2**31 - 1)  # of one value; the default would stop at long texts
+    csv.field_size_limit(most_characters(CELL))
     with file.open(encoding=encoding, errors="replace", newline="") as stream:
         head = stream.read(SAMPLE).removeprefix("\ufeff")
     if not head.strip():
@@ -134,10 +135,13 @@ def cut_rows(head: str, separator: str, hints: Hints) -> Reading:
     rows, numbers, number = [], [], 1
     style = find_style(head, separator, hints.expect)
     reader = style.rows(clean_lines(io.StringIO(head, newline=""), hints, style))
-    for row in islice(reader, TOP):
-        rows.append([] if row == [""] else [cell.strip() for cell in row])
-        numbers.append(number)
-        number = reader.line_num + 1
+    try:
+        for row in islice(reader, TOP):
+            rows.append([] if row == [""] else [cell.strip() for cell in row])
+            numbers.append(number)
+            number = reader.line_num + 1
+    except csv.Error as error:
+        raise_cell(error, reader.line_num)
     if 1 < len(rows) < TOP and len(head) >= SAMPLE:
         rows, numbers = rows[:-1], numbers[:-1]  # the last one is cut
     return Reading(style, rows, numbers, find_layout(rows, hints, numbers))

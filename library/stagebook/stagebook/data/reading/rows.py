@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import NoReturn
 
 import pandas as pd
 import pyarrow as pa
@@ -14,12 +15,12 @@ from pyarrow import csv as arrow_csv
 from ...project.errors import DataError
 from ..parsing.texts import MISSING
 from .layout import Hints
+from .limits import CELL, FIX, MEGABYTE, ROW, most_characters, take_lines
 from .trim import COMMENT, describe_row, is_footer, is_rule
 
 __all__ = ["FIXED", "Style", "clean_lines", "find_style", "read_body"]
 
 FIXED, UNIT = "fixed", "\x1f"  # columns of characters; what is put between cells if a separator is not one character
-LONGEST = 1 << 24  # bytes in a row; a longer one is a quote that was never closed
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def read_body(
         if "UTF8" in str(error):
             raise UnicodeError("a letter in it is none of UTF-8") from error
         frame, skipped = read_slowly(file, hints, encoding, style, first, names, skipinitialspace=False)
-        if not skipped and "Expected" not in str(error):  # it is none about the number of cells, which are all right
+        if not skipped and not re.search("Expected|straddl", str(error)):  # none about numbers of cells, or long rows
             raise DataError(f'it cannot be read ({error}). Is a quote (") opened and never closed?') from error
         return frame, skipped
     if len(frame):
@@ -120,10 +121,11 @@ def read_body(
 
 
 def read_fast(file: Path, style: Style, encoding: str, first: int, names: list[str]) -> pd.DataFrame:
-    """Read a table with Arrow: seconds for millions of rows."""
+    """Read a table with Arrow: seconds for millions of rows. A row must fit into two blocks."""
+    block = min(most_characters(ROW), 2**31) // 2
     table = arrow_csv.read_csv(
         file,
-        arrow_csv.ReadOptions(skip_rows=first - 1, column_names=names, encoding=encoding, block_size=LONGEST),
+        arrow_csv.ReadOptions(skip_rows=first - 1, column_names=names, encoding=encoding, block_size=block),
         arrow_csv.ParseOptions(
             delimiter=style.separator,
             quote_char=style.quote,
@@ -144,8 +146,11 @@ def read_slowly(
     """Read a table row by row; return it, and the comments and notes that were left out."""
     skipped: list[dict] = []
     with file.open(encoding=encoding, newline="") as stream:
-        reader = style.rows(clean_lines(stream, hints, style), skipinitialspace)
-        rows = list(take_rows(reader, len(names), first, style.separator, skipped))
+        reader = style.rows(clean_lines(take_lines(stream), hints, style), skipinitialspace)
+        try:
+            rows = list(take_rows(reader, len(names), first, style.separator, skipped))
+        except csv.Error as error:
+            raise_cell(error, reader.line_num)
     frame = pd.DataFrame(rows, columns=names, dtype="str")
     return frame.mask(frame.isin(MISSING)), skipped
 
@@ -188,6 +193,16 @@ def raise_width(number: int, row: list[str], width: int, separator: str) -> None
         "A value that holds the separator must stand in quotes; is `ingest.separator` right? "
         f"`ingest.skip_rows: [{number}]` leaves the line out, `ingest.header_row` names the line with the names."
     )
+
+
+def raise_cell(error: csv.Error, line: int) -> NoReturn:
+    """Raise DataError for a row that `csv` cannot read; most often a quote without its end has taken rows into a cell."""
+    if "field larger" not in str(error):
+        raise DataError(f"line {line} cannot be read ({error}).") from error
+    most = most_characters(CELL) / MEGABYTE
+    raise DataError(
+        f"a value has more than {most:,g} MB at line {line}. Is a quote opened and never closed? {FIX.format(CELL)}"
+    ) from error
 
 
 def clean_lines(lines: Iterable[str], hints: Hints, style: Style) -> Iterator[str]:

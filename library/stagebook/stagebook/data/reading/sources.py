@@ -14,6 +14,7 @@ from .database import read_database
 from .delimited import read_delimited
 from .json_files import read_json
 from .layout import Hints
+from .limits import check_cells
 from .locations import fetch_file, is_database
 from .typed_files import Table, read_parquet, read_workbook
 from .unpack import find_kind, unpack_file
@@ -64,6 +65,7 @@ def load_source(path: str, *, query: str = "", base: str | Path = ".", **how: ob
             kind, (frame, names, found) = read_file(path, Hints(**how), Path(base))
         if frame.empty:
             raise DataError("it has columns, but no rows.")
+        check_cells(frame)
     except DataError as error:
         raise DataError(f"{origin}: {error}") from error.__cause__
     renamed = [{"from": old, "to": new} for old, new in zip(names, frame.columns, strict=True) if old != new]

@@ -7,6 +7,7 @@ from pathlib import Path
 from charset_normalizer import from_bytes
 
 from ...project.errors import DataError
+from .limits import take_lines
 
 __all__ = ["SAMPLE", "check_encoding", "find_encoding", "find_old_encoding"]
 
@@ -71,7 +72,7 @@ def find_old_encoding(file: Path) -> str:
     """
     sample, good, bad = b"", 0, []
     with file.open("rb") as stream:
-        for number, line in enumerate(stream, 1):
+        for number, line in enumerate(take_lines(stream), 1):
             if line.isascii():
                 continue
             sample += line if len(sample) < SAMPLE // 4 else b""
