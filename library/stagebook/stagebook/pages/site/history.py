@@ -55,12 +55,14 @@ def read_history(root: Path) -> tuple[list[Commit], int]:
 
 def describe_change(commits: list[Commit], metrics: dict) -> str:
     """Compare the metrics of the last run with those of the last commit that has others; empty if there is none."""
-    before = next((commit for commit in reversed(commits) if commit.metrics != metrics), None)
     names = list(metrics.get("candidate") or {})[:SHOWN]
-    now = Commit("", "", "", metrics)
-    pairs = (
-        [(name, before.metric("candidate", name), now.metric("candidate", name)) for name in names] if before else []
-    )
+
+    def values(commit: Commit) -> list:
+        return [commit.metric("candidate", name) for name in names]
+
+    now = values(Commit("", "", "", metrics))
+    before = next((commit for commit in reversed(commits) if values(commit) != now), None)
+    pairs = zip(names, values(before), now, strict=True) if before else ()
     changes = [f"{name} {show_value(old)} to {show_value(new)}" for name, old, new in pairs if old != new]
     if not changes:
         return ""
