@@ -42,6 +42,18 @@ def check_library() -> None:
         )
 
 
+def check_address(address: str) -> None:
+    """Stop if there is a secret in the address of the data: it would go to git."""
+    from stagebook.project.addresses import find_secret
+
+    if secret := find_secret(address):
+        refuse(
+            "Please change:",
+            f"data_path: has {secret} in it, which would go to git; leave it out. Set DATABASE_PASSWORD or HTTP_PASSWORD in the "
+            "environment to a password, and HTTP_QUERY to what follows the ? of a signed address",
+        )
+
+
 def check_former() -> None:
     """Stop an update by release 0.2.0, which cannot follow names from code/ into the library; say what can."""
     machinery = PROJECT / "code" / ANSWERS["package_name"] / "pipeline" / "execute.py"
@@ -166,8 +178,6 @@ def drop_generated() -> None:
 
 def write_library_list() -> None:
     """Write vendor/stagebook.sha256, by which `stagebook check` tells what was edited."""
-    sys.dont_write_bytecode = True
-    sys.path.insert(0, "vendor/stagebook")
     from stagebook.scaffold.vendored import write_list
 
     write_list(Path())
@@ -212,15 +222,19 @@ def note_repository_above() -> None:
         )
 
 
-check_library()
-check_former()
-drop_generated()
-check_names()
-lay_options()
-if ANSWERS["data"] == "own":
-    name_data(data_path())
-if ANSWERS["ci"] != "gitlab":
-    adapt_workflows()
-write_library_list()
-remember_template()
-note_repository_above()
+if __name__ == "__main__":
+    sys.dont_write_bytecode = True
+    sys.path.insert(0, "vendor/stagebook")  # what the hook uses of the library needs the standard library only
+    check_library()
+    check_address(ANSWERS["data_path"])
+    check_former()
+    drop_generated()
+    check_names()
+    lay_options()
+    if ANSWERS["data"] == "own":
+        name_data(data_path())
+    if ANSWERS["ci"] != "gitlab":
+        adapt_workflows()
+    write_library_list()
+    remember_template()
+    note_repository_above()

@@ -1,7 +1,7 @@
 """Refuse answers that would give a broken project, and say the fix. Standard library only.
 
-Names of installed packages are no concern of this hook: post_gen_project.py compares with the pinned distributions, and
-`make setup` with what is installed.
+Two checks need the project's files, and are in post_gen_project.py: names of pinned distributions, and secrets in the
+address of the data, which the library finds. `make setup` compares names with what is installed.
 """
 
 import json
@@ -10,7 +10,6 @@ import os
 import re
 import sys
 from pathlib import Path
-from urllib.parse import unquote_plus
 
 # The answers as data, with all their characters. The line breaks keep a quote at either end apart from the literal's own.
 ANSWERS = json.loads(
@@ -19,23 +18,6 @@ ANSWERS = json.loads(
 """.strip()
 )
 FOLDERS = ("code", "data", "docs", "environments", "models", "notebooks", "pipelines", "reports", "tests", "vendor")
-# As in stagebook/project/addresses.py, which a hook cannot import; library/tests/unit/test_addresses.py compares them.
-SECRET_NAME = re.compile(
-    r"passw|pwd$|secret|^(?!.*(page|next|continuation)[_-]?token$).*token$|^(sig|signature|jwt|auth|authorization|sas)$|"
-    r"-signature$|-credential$|api[_-]?key|apikey|access[_-]?key|account[_-]?key|subscription[_-]?key|"
-    r"shared[_-]?access|^credentials?$",
-    re.IGNORECASE,
-)
-TOKEN = re.compile(
-    r"(?:(?<![\w+/-])|(?<=//))(?:"
-    r"gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,}|glpat-[\w-]{20,}|hf_[A-Za-z0-9]{30,}|"
-    r"sk-(?:ant|proj|svcacct)-[\w-]{20,}|AIza[\w-]{35}|xox[abeprs]-[\w-]{10,}|(?:AKIA|ASIA)[A-Z0-9]{16}|"
-    r"dapi[0-9a-f]{32}|pypi-[\w-]{50,}|npm_[A-Za-z0-9]{36}|dop_v1_[0-9a-f]{64}|ya29\.[\w-]{20,}"
-    r")"
-)
-LOGIN = re.compile(r"://([^/?#:@\[\s]{0,200}):(?![0-9]{1,9}(?:[/?#]|$))[^\s\"'<>]{0,300}@")
-PARAMETER = re.compile(r"([?&;#])([^=&;#?\s]{1,100})=([^&;#\s\"'<>)\]}]*)")
-PLACEHOLDER = re.compile(r"\*+|[<{$].*|\.{3}|x{3,}", re.IGNORECASE)  # no value, but where one would stand
 
 
 def slug_problem(slug: str) -> str | None:
@@ -83,34 +65,9 @@ def data_problems(answers: dict[str, str]) -> list[str]:
         given = [name for name in ("data_path", "target", "time_column") if answers[name]]
         return [f"{name}: {answers[name]!r} is for your own data; say data=own too" for name in given]
     problems = [f"{name}: is empty; own data needs it" for name in ("data_path", "target") if not answers[name].strip()]
-    if secret := find_secret(path):
-        problems.append(
-            f"data_path: has {secret} in it, which would go to git; leave it out. Set DATABASE_PASSWORD or HTTP_PASSWORD in the "
-            "environment to a password, and HTTP_QUERY to what follows the ? of a signed address"
-        )
-    elif path and "://" not in path and not is_update and not find_file(path).is_file():
+    if path and "://" not in path and not is_update and not find_file(path).is_file():
         problems.append(f"data_path: there is no file {path!r}; name one from where you are, or a URL")
     return problems
-
-
-def find_secret(text: str) -> str | None:
-    """Say what in an address is secret: a password, a token, the signature in a query."""
-    if "://" not in text:
-        return None
-    if (login := LOGIN.search(text)) and not PLACEHOLDER.fullmatch(login[0].rpartition(":")[2][:-1]):
-        return "a password"
-    for found in PARAMETER.finditer(text):
-        if is_secret(found[2], found[3]):
-            name = unquote_plus(found[2])
-            return f"a {'password' if 'pass' in name.lower() else 'secret'} (`{name}=`)"
-    return "a token" if TOKEN.search(text) else None
-
-
-def is_secret(name: str, value: str) -> bool:
-    """Tell whether a parameter of an address is secret."""
-    if not value or PLACEHOLDER.fullmatch(value):
-        return False
-    return bool(SECRET_NAME.search(unquote_plus(name)) or TOKEN.search(value))
 
 
 def find_file(path: str) -> Path:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from cookiecutter.main import cookiecutter
 from ruamel.yaml import YAML
+from stagebook.project.branch import VARIABLES
 
 TEMPLATE = Path(__file__).resolve().parents[1]
 NOTHING_TO_DO = "Data and pipelines are up to date."
@@ -45,8 +46,7 @@ class Project:
 
     def environment(self) -> dict[str, str]:
         """The environment of this process with the project's own tools first on PATH."""
-        foreign = ("MLFLOW_", "DVC_", "GIT_", "MAKE", "PYTEST_", "OPENLINEAGE_", "VIRTUAL_ENV", "MPLBACKEND")
-        foreign += ("GITHUB_BASE_REF", "GITHUB_REF", "STAGEBOOK_MAIN", "CI_MERGE_REQUEST_", "CI_COMMIT_BRANCH")
+        foreign = ("MLFLOW_", "DVC_", "GIT_", "MAKE", "PYTEST_", "OPENLINEAGE_", "VIRTUAL_ENV", "MPLBACKEND", *VARIABLES)
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
         path = f"{self.path}/.venv/bin{os.pathsep}{os.environ['PATH']}"
         identity = {

@@ -5,18 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from stagebook.project.branch import VARIABLES
 
 sys.path.insert(0, str(Path(__file__).parent))  # samples.py and collector.py, which tests import
 
 # MLflow's and DVC's servers, a warm process's settings, the CI's own variables: a test sets what it is about.
-OURS = ("MLFLOW_", "DVC_", "NOTEBOOK_", "OPENLINEAGE_")
-OURS += (
-    "GITHUB_BASE_REF",
-    "GITHUB_REF",
-    "STAGEBOOK_MAIN",
-    "CI_MERGE_REQUEST_",
-    "CI_COMMIT_BRANCH",
-)  # nor of a pull request
+OURS = ("MLFLOW_", "DVC_", "NOTEBOOK_", "OPENLINEAGE_", *VARIABLES)
 
 
 @pytest.fixture(autouse=True, scope="session")

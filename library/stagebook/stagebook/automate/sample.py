@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from ..project.branch import VARIABLES
 from ..project.errors import StepError
 from ..step.warm.client import stop_warm_process
 
@@ -15,14 +16,8 @@ __all__ = ["COPY", "run_sample"]
 
 COPY = Path("build", "sample")
 SETTINGS = Path("tests", "sample.yaml")
-FOREIGN = ("MLFLOW_", "OPENLINEAGE_", "DVC_", "GIT_", "OPTUNA_")  # the copy has stores of its own
-FOREIGN += (
-    "GITHUB_BASE_REF",
-    "GITHUB_REF",
-    "STAGEBOOK_MAIN",
-    "CI_MERGE_REQUEST_",
-    "CI_COMMIT_BRANCH",
-)  # and no other branch
+# The copy has stores of its own, and is for no branch.
+FOREIGN = ("MLFLOW_", "OPENLINEAGE_", "DVC_", "GIT_", "OPTUNA_", *VARIABLES)
 
 
 def run_sample(root: Path) -> None:

@@ -21,7 +21,7 @@ from ..project.root import find_root, local_folder, project_name
 from ..track.tracking import connect_mlflow
 from .champion import compare_with_champion, fetch_package
 from .decide import decide_once
-from .history import history
+from .history import Entry, history
 from .keep import restore_champion
 from .preview import base_champion, find_base, preview_decision
 from .register import find_registered, register_once
@@ -90,9 +90,12 @@ def register_candidate(root: Path, name: str, task: Task, facts: dict, example: 
             return _preview_candidate(root, name, package, config, base, run.info.run_id)
         restore_champion(name, root / "models" / "champion")
         number = int(register_once(name, package, example, config).version)
-    entries = sync(name)
-    champion = entries[-1].version if entries and entries[-1].version != number else None
-    return Candidate(name, number, champion, run.info.run_id)
+    return Candidate(name, number, _find_rival(sync(name), number), run.info.run_id)
+
+
+def _find_rival(entries: list[Entry], number: int) -> int | None:
+    """Return the version that is champion, if it is another one than version `number`."""
+    return entries[-1].version if entries and entries[-1].version != number else None
 
 
 def _preview_candidate(root: Path, name: str, package: Path, config: dict, base: str, run: str) -> Candidate:
@@ -103,8 +106,7 @@ def _preview_candidate(root: Path, name: str, package: Path, config: dict, base:
             restore_champion(name, folder)
     found, versions, entries = find_registered(name, package, config), find_versions(name), history(name)
     number = int(found.version) if found else max(versions, default=0) + 1
-    champion = entries[-1].version if entries and entries[-1].version != number else None
-    return Candidate(name, number, champion, run, base)
+    return Candidate(name, number, _find_rival(entries, number), run, base)
 
 
 def decide_on(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..gate.requirements import FILE, Requirements, read_requirements
+from ..project.branch import find_target
 from ..project.errors import DataError, RegistryError, StepError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def find_base() -> str | None:
     workflow Pipeline sets, is a preview too: nobody has reviewed that branch. So is GitLab's outside of its default branch.
     """
     env = os.environ.get
-    if target := env("GITHUB_BASE_REF") or env("CI_MERGE_REQUEST_TARGET_BRANCH_NAME"):
+    if target := find_target():
         return f"origin/{target}"
     main, ref = env("STAGEBOOK_MAIN"), env("GITHUB_REF")
     if main and ref and ref != f"refs/heads/{main}":

@@ -1,7 +1,6 @@
 """Refuse what must not enter git: data, large files, pickles, secrets. Looks at git's index, which is what a commit takes,
 and for secrets at all commits of the branch: what a later one removes is in the history still."""
 
-import os
 import re
 import subprocess
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from fnmatch import fnmatchcase
 from os import fsdecode
 from pathlib import Path, PurePosixPath
 
+from ..project.branch import find_target
 from ..project.errors import StepError
 from ..project.settings import read_settings
 from .file_kinds import find_kind, is_pickle
@@ -90,7 +90,7 @@ def find_base(root: Path) -> str | None:
 
     In pull and merge requests the platform names it; elsewhere it is the main branch of the remote.
     """
-    target = os.environ.get("GITHUB_BASE_REF") or os.environ.get("CI_MERGE_REQUEST_TARGET_BRANCH_NAME")
+    target = find_target()
     for branch in [f"origin/{target}"] if target else ["origin/HEAD", "origin/main", "origin/master"]:
         words = ["git", "-C", root, "merge-base", branch, "HEAD"]
         done = subprocess.run(words, capture_output=True, text=True, check=False)
