@@ -46,7 +46,8 @@ class Project:
 
     def environment(self) -> dict[str, str]:
         """The environment of this process with the project's own tools first on PATH."""
-        foreign = ("MLFLOW_", "DVC_", "GIT_", "MAKE", "PYTEST_", "OPENLINEAGE_", "VIRTUAL_ENV", "MPLBACKEND", *VARIABLES)
+        foreign = ("MLFLOW_", "DVC_", "GIT_", "MAKE", "PYTEST_", "OPENLINEAGE_", "VIRTUAL_ENV", "MPLBACKEND")
+        foreign += VARIABLES
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
         path = f"{self.path}/.venv/bin{os.pathsep}{os.environ['PATH']}"
         identity = {

@@ -134,3 +134,10 @@ def test_notebooks_are_short(file):
     lines = {cell.id: len(cell.source.splitlines()) for cell in cells if cell.cell_type == "code"}
     most = {"parameters": 30}  # a line per setting, with a comment each
     assert {name: number for name, number in lines.items() if number > most.get(name, 12)} == {}
+
+
+@pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: f"{file.parts[-3]}-{file.stem}")
+def test_a_styler_escapes_what_it_shows(file):
+    """pandas escapes names and values in a table, but not in a styled one."""
+    cells = [cell.source for cell in nbformat.read(file, as_version=4).cells if cell.cell_type == "code"]
+    assert [source for source in cells if ".style." in source and 'escape="html"' not in source] == []
