@@ -21,6 +21,7 @@ ORDER = [
     "data",
     "features",
     "model",
+    "request",
     "evaluate",
     "gate",
     "card",

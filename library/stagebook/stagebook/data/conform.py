@@ -1,14 +1,16 @@
 """Give the columns of a raw table the types that data/schema.yaml names. What does not fit stays as it is, for the checks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
-from .parsing.dates import parse_dates
-from .parsing.numbers import drop_placeholders, parse_booleans, parse_numbers
+from .parsing.dates import find_day_first, parse_dates
+from .parsing.numbers import drop_placeholders, find_decimal, parse_booleans, parse_numbers
 from .schema import Column, Table
 from .tables import set_columns
 
-__all__ = ["convert_column", "convert_columns"]
+__all__ = ["convert_column", "convert_columns", "pin_formats"]
 
 
 def convert_columns(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
@@ -49,3 +51,18 @@ def _to_text(values: pd.Series) -> pd.Series:
         if (np.mod(whole, 1) == 0).all() and whole.abs().max() < 2**53:
             values = values.astype("Int64")
     return values.astype("str").where(values.notna()) if values.dtype != "str" else values
+
+
+def pin_formats(values: pd.Series, column: Column) -> Column:
+    """Return `column` with the decimal mark and the order of day and month that its values decide.
+
+    A single value cannot decide: 1.234 is a thousand in a column with decimal commas, 03/04/2024 is in March or April.
+    """
+    if pd.api.types.is_numeric_dtype(values) or pd.api.types.is_datetime64_any_dtype(values):
+        return column
+    text = drop_placeholders(_to_text(values)).dropna()
+    if column.type in ("integer", "number") and not column.decimal:
+        return replace(column, decimal=find_decimal(text, column.suffixes))
+    if column.type == "date" and column.day_first is None:
+        return replace(column, day_first=find_day_first(text))
+    return column

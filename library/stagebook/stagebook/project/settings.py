@@ -11,6 +11,7 @@ __all__ = ["load_views", "package_name", "read_settings", "views_file"]
 
 DEFAULTS = {
     "views": "",
+    "request": "",
     "trusted_types": [],
     "report_scripts": False,
     "warm_process": {"preload": [], "idle_minutes": 15.0},

@@ -18,6 +18,7 @@ from ..model.task import Task
 from ..project.errors import DataError
 from ..project.files import replace_folder, write_json
 from ..project.root import find_root, local_folder, project_name
+from ..request.contract import FILE as CONTRACT
 from ..track.tracking import connect_mlflow
 from .champion import compare_with_champion, fetch_package
 from .decide import decide_once
@@ -89,8 +90,14 @@ def register_candidate(root: Path, name: str, task: Task, facts: dict, example: 
         if base:
             return _preview_candidate(root, name, package, config, base, run.info.run_id)
         restore_champion(name, root / "models" / "champion")
-        number = int(register_once(name, package, example, config).version)
+        number = int(register_once(name, package, example, config, _find_contract(root)).version)
     return Candidate(name, number, _find_rival(sync(name), number), run.info.run_id)
+
+
+def _find_contract(root: Path) -> Path | None:
+    """Return the file that says what a request is; None in a project that has no step 45_request."""
+    file = root / "data" / "processed" / CONTRACT
+    return file if file.is_file() else None
 
 
 def _find_rival(entries: list[Entry], number: int) -> int | None:
@@ -104,7 +111,8 @@ def _preview_candidate(root: Path, name: str, package: Path, config: dict, base:
     if mlflow.get_tracking_uri() == embedded:
         with base_champion(root, base) as folder:
             restore_champion(name, folder)
-    found, versions, entries = find_registered(name, package, config), find_versions(name), history(name)
+    found = find_registered(name, package, config, _find_contract(root))
+    versions, entries = find_versions(name), history(name)
     number = int(found.version) if found else max(versions, default=0) + 1
     return Candidate(name, number, _find_rival(entries, number), run, base)
 

@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 
 from .texts import map_unique, matches
 
-__all__ = ["is_order_unknown", "parse_dates"]
+__all__ = ["find_day_first", "is_order_unknown", "parse_dates"]
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 NAME = (
@@ -65,6 +65,11 @@ def parse_dates(text: pd.Series, day_first: bool | None = None) -> pd.Series:
     month, it is day-first between points or hyphens and month-first between slashes, unless `day_first` decides.
     """
     return map_unique(text.astype("str"), lambda values: parse_distinct_dates(values, day_first))
+
+
+def find_day_first(text: pd.Series) -> bool:
+    """Return whether `parse_dates` takes 03/04/2024 in this column for 3 April."""
+    return is_day_first(find_parts(text.drop_duplicates().astype("str").str.strip().str.lower()))
 
 
 def is_order_unknown(text: pd.Series) -> bool:

@@ -16,6 +16,7 @@ __all__ = [
     "MULTIPLIERS",
     "PLACEHOLDERS",
     "drop_placeholders",
+    "find_decimal",
     "find_mark",
     "find_suffixes",
     "find_units",
@@ -134,15 +135,27 @@ def parse_distinct_numbers(values: pd.Series, decimal: str = "", suffixes: Seque
         return pd.Series(pc.cast(pa.array(values, pa.large_string()), pa.float64()).to_numpy())
     values, factors = split_suffixes(tidy_signs(values), suffixes)
     values, units = split_units(values)
-    fits = {mark: matches(values, number_shape(group, mark)) for mark, group in ((".", ","), (",", "."))}
-    decimal = decimal or ("," if fits[","].sum() > fits["."].sum() else ".")
-    fit, group = fits[decimal], "." if decimal == "," else ","
+    decimal = decimal or choose_mark(values)
+    group = "." if decimal == "," else ","
+    fit = matches(values, number_shape(group, decimal))
     counts = units[fit & (units != "")].value_counts().sort_index()
     if len(counts) > 1:
         fit &= units.isin(["", counts.idxmax()])
     plain = replace(values.where(fit), rf"[{group}]|{BLANK}|{APOSTROPHE}", "").str.replace(",", ".")
     numbers = pd.Series(pc.cast(pa.array(plain, pa.large_string()), pa.float64()).to_numpy(zero_copy_only=False))
     return numbers.where(np.isfinite(numbers)) * factors
+
+
+def choose_mark(values: pd.Series) -> str:
+    """Return the decimal mark that more values fit, the point if both fit as many."""
+    comma, point = (matches(values, number_shape(*marks)).sum() for marks in ((".", ","), (",", ".")))
+    return "," if comma > point else "."
+
+
+def find_decimal(text: pd.Series, suffixes: Sequence[str] = ()) -> str:
+    """Return the decimal mark by which `parse_numbers` reads a column: `.` or `,`."""
+    values = text.drop_duplicates().astype("str")
+    return choose_mark(split_units(split_suffixes(tidy_signs(values), suffixes)[0])[0])
 
 
 def tidy_signs(values: pd.Series) -> pd.Series:

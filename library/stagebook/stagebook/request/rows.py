@@ -1,0 +1,165 @@
+"""Raw requests as a typed table: what 20_validate does to the raw table, for a few rows of JSON."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+
+import pandas as pd
+
+from ..data.conform import convert_column
+from ..data.parsing.dates import ISO
+from ..data.parsing.numbers import PLAIN
+from ..data.privacy import mask_columns, personal_columns
+from ..data.schema import Column
+from .contract import Contract
+
+__all__ = ["RequestError", "mask_rows", "read_keys", "to_table"]
+
+# Types of the raw table, as `to_pandera` has them; whole numbers become int64 where none may be missing.
+TYPES = {"integer": "float64", "number": "float64", "boolean": "boolean", "date": "datetime64[ns]"}
+SLOW = object()  # stands for a value that only `convert_column` can read; it takes milliseconds
+FEW = 20  # values; reading more at once is faster than one by one
+PLAIN_NUMBER, ISO_DATE = re.compile(PLAIN), re.compile(ISO)
+
+
+class RequestError(ValueError):
+    """A value that a request cannot have: `row` counts from 0, `name` is the field, the text says what is allowed."""
+
+    def __init__(self, allowed: str, value: object = None, row: int = 0, name: str = "") -> None:
+        super().__init__(f"row {row}, field {name!r}: {value} {allowed}" if name else allowed)
+        self.allowed, self.value, self.row, self.name = allowed, value, row, name
+
+
+def to_table(rows: Sequence[Mapping[str, object]], contract: Contract) -> pd.DataFrame:
+    """Return raw rows with the types of the schema; a field that is left out, or null, is missing.
+
+    Numbers and dates in text are read as the training table's were: `1.234,5` is a number where the column has commas.
+
+    Returns
+    -------
+    DataFrame of shape (n_rows, n_fields)
+        With all fields of the contract.
+
+    Raises
+    ------
+    RequestError
+        A value has the wrong type, is out of range, or is missing and must not be.
+    """
+    personal = personal_columns(contract.table)
+    columns = {}
+    for name, column in contract.table.columns.items():
+        values = [row.get(name) for row in rows]
+        try:
+            columns[name] = read_field(values, column)
+        except RequestError as error:
+            value = "a personal value" if name in personal else repr(error.value)
+            raise RequestError(error.allowed, value, error.row, name) from None
+    return pd.DataFrame(columns)
+
+
+def read_field(values: list, column: Column) -> pd.Series:
+    """Return the values of one field with the type that the raw table has; RequestError says what is allowed."""
+    typed = pd.Series([read_plain(value, column) for value in values], dtype=object)
+    if (slow := typed.map(lambda value: value is SLOW)).any():
+        typed[slow] = _convert([as_text(value) for value, one in zip(values, slow, strict=True) if one], column)
+        _refuse(values, typed.map(lambda value: isinstance(value, str)), f"must be {allowed_type(column)}")
+    typed = typed.astype(TYPES.get(column.type, "str"))
+    if column.missing:
+        _refuse_limits(typed, values, column)
+        return typed
+    _refuse(values, typed.isna(), "must have a value")
+    if column.type == "integer":
+        _refuse(values, typed % 1 != 0, f"must be {allowed_type(column)}")
+    _refuse_limits(typed, values, column)
+    return typed.astype("int64") if column.type == "integer" else typed
+
+
+def read_plain(value: object, column: Column) -> object:
+    """Return what `convert_column` makes of a value, where that is plain; else SLOW."""
+    if value is None or (column.missing_values and as_text(value) in map(str, column.missing_values)):
+        return None
+    if column.type in ("category", "text"):
+        return as_text(value)
+    if column.type in ("integer", "number") and type(value) in (int, float):
+        return float(value)
+    if column.type == "boolean" and isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        if column.type in ("integer", "number") and column.decimal != "," and PLAIN_NUMBER.fullmatch(value):
+            return float(value)
+        if column.type == "date" and ISO_DATE.fullmatch(value):
+            return _read_date(value)
+    return SLOW
+
+
+def _convert(texts: list[str], column: Column) -> list:
+    """Return what `convert_column` makes of texts; of a few, it remembers the result, since requests are alike."""
+    if len(texts) > FEW:
+        return convert_column(pd.Series(texts, dtype="str"), column).tolist()
+    formats = (column.type, column.decimal, column.day_first, tuple(column.suffixes))
+    return [_convert_one(text, *formats) for text in texts]
+
+
+@lru_cache(maxsize=10_000)
+def _convert_one(text: str, kind: str, decimal: str, day_first: bool | None, suffixes: tuple[str, ...]) -> object:
+    column = Column(kind, kind, decimal=decimal, day_first=day_first, suffixes=list(suffixes))
+    return convert_column(pd.Series([text], dtype="str"), column).iloc[0]
+
+
+def _read_date(value: str) -> object:
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError:
+        return SLOW
+
+
+def _refuse_limits(typed: pd.Series, values: list, column: Column) -> None:
+    as_limit = pd.Timestamp if column.type == "date" else float
+    if column.min is not None:
+        _refuse(values, typed < as_limit(column.min), f"must be {allowed_range(column)}")
+    if column.max is not None:
+        _refuse(values, typed > as_limit(column.max), f"must be {allowed_range(column)}")
+    if column.pattern:
+        texts = typed.astype("str")
+        _refuse(values, typed.notna() & ~texts.str.match(column.pattern).astype(bool), f"must match {column.pattern}")
+
+
+def as_text(value: object) -> str:
+    """Return a JSON value as a text file has it; whole numbers without a decimal point."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(int(value)) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else str(value)
+
+
+def allowed_type(column: Column) -> str:
+    """Return in words what a value of this column is."""
+    kinds = {"integer": "a whole number", "number": "a number", "boolean": "yes or no, true or false"}
+    date = "a date such as 2024-01-31 or 2024-01-31T12:00"
+    return {**kinds, "date": date}.get(column.type, "text")
+
+
+def allowed_range(column: Column) -> str:
+    """Return in words between what a value of this column is."""
+    if column.min is None or column.max is None:
+        return f"at least {column.min}" if column.max is None else f"at most {column.max}"
+    return f"{column.min} to {column.max}"
+
+
+def _refuse(values: list, wrong: pd.Series, allowed: str) -> None:
+    """Raise RequestError for the first value that is wrong."""
+    if wrong.any():
+        row = int(wrong.to_numpy(dtype=bool).argmax())
+        raise RequestError(allowed, values[row], row)
+
+
+def mask_rows(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
+    """Return what may be logged of requests: personal columns masked as data/schema.yaml says."""
+    return mask_columns(frame, contract.table.columns)[0]
+
+
+def read_keys(frame: pd.DataFrame, contract: Contract) -> list[dict[str, str]]:
+    """Return for each row the fields that name it, as text; those without a value are left out."""
+    names = [name for name in contract.key if name in frame]
+    rows = frame[names].to_dict("records")
+    return [{name: as_text(value) for name, value in row.items() if not pd.isna(value)} for row in rows]
