@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..project.errors import StoreError
 from ..project.root import local_folder
-from .store import AS_OF, KNOWN_AT, FeatureView, as_stored, compute_history, text_keys, to_utc
+from .store import ALWAYS_KNOWN, AS_OF, KNOWN_AT, FeatureView, as_stored, compute_history, text_keys, to_utc, values_at
 
 __all__ = ["connect_store", "describe_look_up", "drop_stale", "look_up", "materialise", "read_newest"]
 
@@ -75,7 +75,7 @@ def materialise(
     return newest
 
 
-def look_up(view: FeatureView, keys: pd.DataFrame, engine: sa.Engine, now: datetime | str) -> pd.DataFrame:
+def look_up(view: FeatureView, keys: pd.DataFrame, engine: sa.Engine, now: datetime | str | pd.Series) -> pd.DataFrame:
     """Return the features of the given keys, as the point-in-time join gives them to rows of the time `now`.
 
     Parameters
@@ -84,8 +84,8 @@ def look_up(view: FeatureView, keys: pd.DataFrame, engine: sa.Engine, now: datet
     keys : DataFrame of shape (n_rows, n_columns)
         Has the entity columns of the view; others are ignored.
     engine : Engine
-    now : datetime or str
-        When the prediction is asked; UTC unless it has a zone.
+    now : datetime, str or Series of length n_rows
+        When the prediction is asked, for all rows or for each; UTC unless it has a zone.
 
     Returns
     -------
@@ -100,10 +100,16 @@ def look_up(view: FeatureView, keys: pd.DataFrame, engine: sa.Engine, now: datet
     return drop_stale(view, read_newest(view, keys, engine), now).set_axis(keys.index)
 
 
-def drop_stale(view: FeatureView, newest: pd.DataFrame, now: datetime | str) -> pd.DataFrame:
-    """Return the features of `newest`, missing where they were not yet known at `now` or are older than the `ttl`."""
-    age = _to_moment(now) - newest[KNOWN_AT]
-    return as_stored(newest.where((age >= pd.Timedelta(0)) & (age <= pd.Timedelta(view.ttl))), view)
+def drop_stale(view: FeatureView, newest: pd.DataFrame, now: datetime | str | pd.Series) -> pd.DataFrame:
+    """Return the features of `newest`, missing where they were not yet known at `now` or are older than the `ttl`.
+
+    A Series has the time of each row, by position.
+    """
+    if not isinstance(now, pd.Series):
+        return values_at(view, newest, _to_moment(now))
+    if len(now) != len(newest):
+        raise StoreError(f"{view.name}: {len(now)} times for {len(newest)} rows: give one time, or one for each row.")
+    return values_at(view, newest, to_utc(now, "Time of the question").set_axis(newest.index))
 
 
 def read_newest(view: FeatureView, keys: pd.DataFrame, engine: sa.Engine) -> pd.DataFrame:
@@ -152,7 +158,7 @@ def _fits(connection: sa.Connection, table: sa.Table) -> bool:
 
 @cache
 def _table(view: FeatureView) -> sa.Table:
-    kinds = {name: sa.Double if feature.type == "number" else sa.Text for name, feature in view.features.items()}
+    kinds = {name: sa.Double if feature.type == "number" else sa.Text for name, feature in view.computed.items()}
     return sa.Table(
         f"features_{view.name}",
         sa.MetaData(),
@@ -188,14 +194,23 @@ def describe_look_up(root: Path, view: FeatureView, key: list[str], at: str | No
     moment = pd.Timestamp.now("UTC").floor("s") if at == "now" else at or as_of
     now = to_utc(pd.Series([moment]), "--at").iloc[0]
     values = drop_stale(view, stored, now).iloc[0]
-    lines = [f"{asked}, at {now:%Y-%m-%d %H:%M} UTC{'' if at else ', the time of the newest data'}:"]
+    time = f", at {now:%Y-%m-%d %H:%M} UTC{'' if at else ', the time of the newest data'}"
+    lines = [f"{asked}{'' if known_at == ALWAYS_KNOWN else time}:"]
     for feature, about in view.features.items():
         lines.append(f"  {feature:24} {_plain(values[feature]):12} {about.description}")
-    ttl = pd.Timedelta(view.ttl)
-    lines.append(f"Known at {known_at:%Y-%m-%d %H:%M} UTC, {now - known_at} before; time to live {ttl}.")
-    if state := "not yet known" if now < known_at else "stale" if now - known_at > view.ttl else "":
-        lines.append(f"It is {state}: serving gets no value.")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_describe_age(view, known_at, now)])
+
+
+def _describe_age(view: FeatureView, known_at: pd.Timestamp, now: pd.Timestamp) -> list[str]:
+    if known_at == ALWAYS_KNOWN:
+        return ["Reference data: always known."]
+    life = "good until a newer value is known" if view.ttl is None else f"time to live {pd.Timedelta(view.ttl)}"
+    lines = [f"Known at {known_at:%Y-%m-%d %H:%M} UTC, {now - known_at} before; {life}."]
+    if now < known_at:
+        lines.append("It is not yet known: serving gets no value.")
+    elif view.ttl is not None and now - known_at > view.ttl:
+        lines.append("It is stale: serving gets no value.")
+    return lines
 
 
 def _plain(value: float | str) -> str:
