@@ -94,7 +94,7 @@ def test_what_happens_after_the_question_changes_no_input(raw, inputs, seed):
     after = after.loc[after.index.isin(before.index)].sort_index()
     asked = before.index.get_level_values("asked_at")
     assert ((asked > now - DAY / 2) & (asked <= now)).sum() > 20
-    pd.testing.assert_frame_equal(after[asked <= now], before[asked <= now])
+    assert [name for name in before if not after[name][asked <= now].equals(before[name][asked <= now])] == []
     differ = (after[asked > now] != before[asked > now]).sum()
     changed = {"departures", "temp", "carrier_late_7d", "destination_delay_6h", "airport_late_3h"}
     assert changed <= set(differ[differ > 9].index), "else this test would change too little"
