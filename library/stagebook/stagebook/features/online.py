@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..project.errors import StoreError
 from ..project.root import local_folder
-from .store import ALWAYS_KNOWN, AS_OF, KNOWN_AT, FeatureView, as_stored, compute_history, text_keys, to_utc, values_at
+from .store import ALWAYS_KNOWN, AS_OF, KNOWN_AT, FeatureView, compute_history, text_keys, to_utc, values_at
 
 __all__ = ["connect_store", "describe_look_up", "drop_stale", "look_up", "materialise", "read_newest"]
 
@@ -115,15 +115,18 @@ def drop_stale(view: FeatureView, newest: pd.DataFrame, now: datetime | str | pd
 def read_newest(view: FeatureView, keys: pd.DataFrame, engine: sa.Engine) -> pd.DataFrame:
     """Return what is stored for each row of `keys`, of any age, with `known_at` and `as_of`."""
     table, wanted = _table(view), text_keys(keys, view)
-    known = wanted.dropna().drop_duplicates()
+    rows = list(wanted.itertuples(index=False, name=None))
+    known = set(wanted.dropna().itertuples(index=False, name=None))
     query = sa.select(table)
     if len(known) < MANY_KEYS:
-        query = query.where(sa.tuple_(*table.primary_key).in_(list(known.itertuples(index=False, name=None))))
+        query = query.where(sa.tuple_(*table.primary_key).in_(sorted(known)))
+    width = len(view.entity)
     with _transaction(engine, view) as connection:
-        found = pd.DataFrame(connection.execute(query).all(), columns=table.columns.keys())
-    times = {column: to_utc(found[column].astype("datetime64[us]"), column) for column in (KNOWN_AT, AS_OF)}
-    found = text_keys(found, view).assign(**times).join(as_stored(found, view))
-    return wanted.merge(found, on=list(view.entity), how="left")
+        found = {tuple(row[:width]): tuple(row[width:]) for row in connection.execute(query)}
+    nothing = (None,) * (len(table.columns) - width)
+    values = pd.DataFrame([found.get(row, nothing) for row in rows], columns=table.columns.keys()[width:])
+    times = {column: to_utc(values[column].astype("datetime64[us]"), column) for column in (KNOWN_AT, AS_OF)}
+    return wanted.join(values.assign(**times))
 
 
 @contextmanager
