@@ -15,12 +15,15 @@ from flight_delays.features.build import asked_at
 from flight_delays.features.registry import VIEWS
 flights = pd.read_parquet("data/interim/flights.parquet")
 flights = flights[flights["split"] == "holdout"].reset_index(drop=True)
-known = pd.read_parquet("data/processed/holdout.parquet")
-row = 5000
+known = pd.read_parquet("data/processed/holdout.parquet").assign(plane_year=flights["plane_year"])
+row = flights.index[flights["plane_year"].notna()][5000]
+raw = pd.read_parquet("data/raw/flights.parquet")  # has the tail number, too
+keys = ["time_hour", "carrier", "flight", "origin"]
+[keys] = flights.loc[[row], keys].merge(raw, on=keys).to_dict("records")
 print(json.dumps({
     "asked": asked_at(flights, 60)[row].isoformat(),
-    "views": {view.name: [str(flights[column][row]) for column in view.entity] for view in VIEWS},
-    "features": {name: float(known[name][row]) for view in VIEWS for name in view.features},
+    "views": {view.name: [str(keys[column]) for column in view.entity] for view in VIEWS},
+    "features": {name: float(known[name][row]) for view in VIEWS for name in view.features if name in known},
 }))
 """
 
@@ -39,13 +42,14 @@ def looked_up(project, **env):
     found = {}
     for view, key in row["views"].items():
         words = project.run("stagebook", "look-up", "--at", row["asked"], view, *key, **env)
-        found |= {name: float(value) for name, value in re.findall(r"^  (\w+) +(\S+)", words.stdout, re.MULTILINE)}
+        shown = dict(re.findall(r"^  (\w+) +(\S+)", words.stdout, re.MULTILINE))
+        found |= {name: float(shown[name]) for name in shown if name in row["features"]}
     return row["features"], found
 
 
 def test_look_up_gives_what_training_had(store):
     trained, found = looked_up(store)
-    assert len(trained) >= 4
+    assert {"weather_age", "departures", "plane_year", "dest_lat", "airport_late_3h"} <= set(trained)
     assert found == pytest.approx(trained, rel=1e-5)
     assert store.run("git", "status", "--porcelain").stdout == ""
 
@@ -62,6 +66,7 @@ def test_the_newest_data_is_written_and_its_age_told(store):
     assert re.search(
         r"carrier_recent +1\d rows by carrier; newest known at 2013-0[34]-\d\d .*; owner data science", output
     )
+    assert re.search(r"^plane +[\d,]+ rows by tailnum; always known; owner data engineering$", output, re.MULTILINE)
     again = store.run("stagebook", "features").stdout
     assert again == output
     assert "time to live 7 days" in store.run("stagebook", "look-up", "carrier_recent", "AA").stdout

@@ -70,7 +70,7 @@ vendor/stagebook.sha256
 FILES_OF = {
     ("data", "flights"): """
 code/PACKAGE/datasets/arrivals.py data/schema.yaml tests/model/test_candidate.py tests/unit/test_arrivals.py
-tests/unit/test_registry.py
+tests/unit/test_leakage.py tests/unit/test_registry.py
 """,
     ("data", "own"): "docs/your_data.md notebooks/15_schema.ipynb",
     ("tracking", "server"): "environments/server.mk environments/tracking.toml",

@@ -37,9 +37,10 @@ def test_nothing_left_and_an_unknown_feature_are_refused():
 
 
 def test_chosen_columns_are_numbers_and_texts_or_refused_by_name():
-    table = pd.DataFrame({"age": [1, None], "origin": ["JFK", None]})
-    chosen = select_columns(table, ["age"], ["origin"])
+    table = pd.DataFrame({"age": [1, None], "origin": ["JFK", None], "engine": ["", "jet"]})
+    chosen = select_columns(table, ["age"], ["origin", "engine"])
     assert chosen["origin"].tolist() == ["JFK", "unknown"] and chosen["age"].dtype == "float32"
+    assert chosen["engine"].tolist() == ["unknown", "jet"], "the feature store has an empty text for a missing one"
     with pytest.raises(DataError, match="there is no wings; there is age, origin"):
         select_columns(table, ["wings"], [])
     with pytest.raises(DataError, match="Feature 'origin': 'JFK' is not a number; make it `categorical`"):

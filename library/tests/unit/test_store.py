@@ -4,6 +4,7 @@ TEST_STORE_URL names another database than a temporary SQLite file to try the on
 """
 
 import os
+import re
 import threading
 from dataclasses import replace
 from datetime import timedelta
@@ -14,7 +15,7 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stagebook.features.online import connect_store, describe_look_up, look_up, materialise
-from stagebook.features.store import Feature, FeatureView, join_point_in_time
+from stagebook.features.store import ALWAYS_KNOWN, Feature, FeatureView, join_point_in_time
 from stagebook.project.errors import DataError, StoreError
 
 TTL = 5  # minutes
@@ -27,6 +28,9 @@ VIEW = FeatureView(
     ttl=timedelta(minutes=TTL),
     features={"number": Feature("number", "a number"), "word": Feature("text", "a word")},
     compute=lambda events: events,
+)
+AGED = replace(
+    VIEW, name="unit_test_aged", age="hours", features={**VIEW.features, "hours": Feature("number", "hours since then")}
 )
 START = pd.Timestamp("2013-01-01", tz="UTC")
 keys, minutes = st.sampled_from(["a", "b", None]), st.integers(0, 20)
@@ -109,6 +113,33 @@ def test_serving_looks_up_what_training_joined(engine, history, now):
     materialise(VIEW, {"events": events(history)}, engine, as_of=now)
     found = look_up(VIEW, rows(asked), engine, now)
     pd.testing.assert_frame_equal(found, join(history, asked)[["number", "word"]])
+
+
+@pytest.mark.parametrize("ttl", [VIEW.ttl, None])
+@tried
+@given(histories, minutes, questions)
+def test_serving_gets_values_and_ages_as_in_training_for_each_row_at_its_own_time(engine, ttl, history, now, waits):
+    view = replace(AGED, ttl=ttl)
+    known = [event for event in history if event[1] is None or event[1] <= now]
+    asked = [(key, None if wait is None else now + wait) for key, wait in waits]
+    materialise(view, {"events": events(known)}, engine, as_of=START + timedelta(minutes=now))
+    found = look_up(view, rows(asked), engine, rows(asked)["asked"])
+    pd.testing.assert_frame_equal(found, join(known, asked, view)[["number", "word", "hours"]])
+
+
+def test_the_age_is_in_hours_and_ends_with_the_value():
+    asked = [("a", 0), ("a", 3), ("a", 6), ("b", 3)]
+    for ttl, hours in ((VIEW.ttl, [0, 0.05, -1, -1]), (None, [0, 0.05, 0.1, -1])):
+        joined = join([("a", 0, 7)], asked, replace(AGED, ttl=ttl))
+        assert joined["hours"].fillna(-1).tolist() == pytest.approx(hours)
+        assert joined["number"].isna().equals(joined["hours"].isna())
+        assert joined["hours"].dtype == "float32"
+
+
+def test_as_many_times_as_rows_are_asked_for(engine):
+    materialise(VIEW, {"events": events([("a", 1, 5)])}, engine)
+    with pytest.raises(StoreError, match="unit_test: 2 times for 1 rows"):
+        look_up(VIEW, pd.DataFrame({"key": ["a"]}), engine, clock([1, 2]))
 
 
 def test_a_value_may_be_used_from_its_minute_to_the_end_of_its_life():
@@ -209,6 +240,8 @@ def test_a_password_is_never_shown(monkeypatch, tmp_path):
         ({"entity": ("tail",)}, "the key column tail is missing"),
         ({"features": {"word": Feature("date", "")}}, "each of the type number or text"),
         ({"name": "no name"}, "letters, digits and underscores"),
+        ({"age": "hours"}, "its `age`, 'hours', must be one of `features`, a number"),
+        ({"age": "word"}, "its `age`, 'word', must be one of `features`, a number"),
         ({"compute": lambda events: events.assign(known_at=2013)}, "are no times"),
         ({"compute": lambda events: events.assign(key=1.5)}, "must be text or a whole number"),
     ],
@@ -236,6 +269,22 @@ def test_what_serving_gets_is_described(tmp_path, monkeypatch, key, at, words):
     engine.dispose()
     said = describe_look_up(tmp_path, VIEW, key, at)
     assert [word for word in words if word not in said] == [], said
+
+
+def test_a_value_that_does_not_age_is_described(tmp_path, monkeypatch):
+    monkeypatch.delenv("FEATURE_STORE_URL", raising=False)
+    engine = connect_store(tmp_path)
+    view = replace(AGED, ttl=None)
+    materialise(view, {"events": events([("a", 1, 5)])}, engine)
+    said = describe_look_up(tmp_path, view, ["a"], "2013-01-02 00:01")
+    assert re.search(r"^  hours +24 +hours since then$", said, re.MULTILINE), said
+    assert "1 days 00:00:00 before; good until a newer value is known." in said
+    reference = replace(VIEW, ttl=None)
+    materialise(reference, {"events": events([("a", 1, 5)]).assign(known_at=ALWAYS_KNOWN)}, engine)
+    engine.dispose()
+    said = describe_look_up(tmp_path, reference, ["a"], None)
+    assert said.startswith("unit_test, key a:\n  number")
+    assert said.endswith("\nReference data: always known.")
 
 
 @pytest.mark.parametrize("key", [[], ["a", "b"]])

@@ -20,7 +20,7 @@ def catalog(if_stale: bool) -> None:
 def features(as_of: str | None) -> None:
     """Write the newest values of all feature views to the online store."""
     from ..features.online import connect_store, materialise
-    from ..features.store import read_sources
+    from ..features.store import ALWAYS_KNOWN, read_sources
 
     root = find_root()
     views = load_views(root)
@@ -29,7 +29,9 @@ def features(as_of: str | None) -> None:
     engine, tables = connect_store(root), read_sources(views, root / "data" / "raw")
     for view in views:
         newest = materialise(view, tables, engine, as_of)
-        last = f"newest known at {newest['known_at'].max():%Y-%m-%d %H:%M} UTC" if len(newest) else "nothing known"
+        known = newest["known_at"].max()
+        last = "nothing known" if newest.empty else f"newest known at {known:%Y-%m-%d %H:%M} UTC"
+        last = "always known" if known == ALWAYS_KNOWN else last
         print(f"{view.name:20} {len(newest):>9,} rows by {', '.join(view.entity)}; {last}; owner {view.owner}")
 
 

@@ -111,7 +111,7 @@ def drop_features(features: pd.DataFrame, leave_out: list[str]) -> pd.DataFrame:
 
 
 def select_columns(frame: pd.DataFrame, numeric: list[str], categorical: list[str]) -> pd.DataFrame:
-    """Return the chosen columns: `numeric` as float32, `categorical` as text, in which a gap is `unknown`.
+    """Return the chosen columns: `numeric` as float32, `categorical` as text, in which a gap (also "") is `unknown`.
 
     Raises
     ------
@@ -124,5 +124,6 @@ def select_columns(frame: pd.DataFrame, numeric: list[str], categorical: list[st
         wrong = pd.to_numeric(frame[name], errors="coerce").isna() & frame[name].notna()
         if wrong.any():
             raise DataError(f"Feature {name!r}: {frame[name][wrong].iloc[0]!r} is not a number; make it `categorical`.")
-    texts = frame[categorical].astype("str").where(frame[categorical].notna(), "unknown")
+    texts = frame[categorical].astype("str")
+    texts = texts.where(frame[categorical].notna() & texts.ne(""), "unknown")
     return pd.concat([frame[numeric].astype("float32"), texts], axis=1)

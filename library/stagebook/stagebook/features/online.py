@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..project.errors import StoreError
 from ..project.root import local_folder
-from .store import AS_OF, KNOWN_AT, FeatureView, as_stored, compute_history, text_keys, to_utc
+from .store import ALWAYS_KNOWN, AS_OF, KNOWN_AT, FeatureView, compute_history, text_keys, to_utc, values_at
 
 __all__ = ["connect_store", "describe_look_up", "drop_stale", "look_up", "materialise", "read_newest"]
 
@@ -75,7 +75,7 @@ def materialise(
     return newest
 
 
-def look_up(view: FeatureView, keys: pd.DataFrame, engine: sa.Engine, now: datetime | str) -> pd.DataFrame:
+def look_up(view: FeatureView, keys: pd.DataFrame, engine: sa.Engine, now: datetime | str | pd.Series) -> pd.DataFrame:
     """Return the features of the given keys, as the point-in-time join gives them to rows of the time `now`.
 
     Parameters
@@ -84,8 +84,8 @@ def look_up(view: FeatureView, keys: pd.DataFrame, engine: sa.Engine, now: datet
     keys : DataFrame of shape (n_rows, n_columns)
         Has the entity columns of the view; others are ignored.
     engine : Engine
-    now : datetime or str
-        When the prediction is asked; UTC unless it has a zone.
+    now : datetime, str or Series of length n_rows
+        When the prediction is asked, for all rows or for each; UTC unless it has a zone.
 
     Returns
     -------
@@ -100,24 +100,33 @@ def look_up(view: FeatureView, keys: pd.DataFrame, engine: sa.Engine, now: datet
     return drop_stale(view, read_newest(view, keys, engine), now).set_axis(keys.index)
 
 
-def drop_stale(view: FeatureView, newest: pd.DataFrame, now: datetime | str) -> pd.DataFrame:
-    """Return the features of `newest`, missing where they were not yet known at `now` or are older than the `ttl`."""
-    age = _to_moment(now) - newest[KNOWN_AT]
-    return as_stored(newest.where((age >= pd.Timedelta(0)) & (age <= pd.Timedelta(view.ttl))), view)
+def drop_stale(view: FeatureView, newest: pd.DataFrame, now: datetime | str | pd.Series) -> pd.DataFrame:
+    """Return the features of `newest`, missing where they were not yet known at `now` or are older than the `ttl`.
+
+    A Series has the time of each row, by position.
+    """
+    if not isinstance(now, pd.Series):
+        return values_at(view, newest, _to_moment(now))
+    if len(now) != len(newest):
+        raise StoreError(f"{view.name}: {len(now)} times for {len(newest)} rows: give one time, or one for each row.")
+    return values_at(view, newest, to_utc(now, "Time of the question").set_axis(newest.index))
 
 
 def read_newest(view: FeatureView, keys: pd.DataFrame, engine: sa.Engine) -> pd.DataFrame:
     """Return what is stored for each row of `keys`, of any age, with `known_at` and `as_of`."""
     table, wanted = _table(view), text_keys(keys, view)
-    known = wanted.dropna().drop_duplicates()
+    rows = list(wanted.itertuples(index=False, name=None))
+    known = set(wanted.dropna().itertuples(index=False, name=None))
     query = sa.select(table)
     if len(known) < MANY_KEYS:
-        query = query.where(sa.tuple_(*table.primary_key).in_(list(known.itertuples(index=False, name=None))))
+        query = query.where(sa.tuple_(*table.primary_key).in_(sorted(known)))
+    width = len(view.entity)
     with _transaction(engine, view) as connection:
-        found = pd.DataFrame(connection.execute(query).all(), columns=table.columns.keys())
-    times = {column: to_utc(found[column].astype("datetime64[us]"), column) for column in (KNOWN_AT, AS_OF)}
-    found = text_keys(found, view).assign(**times).join(as_stored(found, view))
-    return wanted.merge(found, on=list(view.entity), how="left")
+        found = {tuple(row[:width]): tuple(row[width:]) for row in connection.execute(query)}
+    nothing = (None,) * (len(table.columns) - width)
+    values = pd.DataFrame([found.get(row, nothing) for row in rows], columns=table.columns.keys()[width:])
+    times = {column: to_utc(values[column].astype("datetime64[us]"), column) for column in (KNOWN_AT, AS_OF)}
+    return wanted.join(values.assign(**times))
 
 
 @contextmanager
@@ -152,7 +161,7 @@ def _fits(connection: sa.Connection, table: sa.Table) -> bool:
 
 @cache
 def _table(view: FeatureView) -> sa.Table:
-    kinds = {name: sa.Double if feature.type == "number" else sa.Text for name, feature in view.features.items()}
+    kinds = {name: sa.Double if feature.type == "number" else sa.Text for name, feature in view.computed.items()}
     return sa.Table(
         f"features_{view.name}",
         sa.MetaData(),
@@ -188,14 +197,23 @@ def describe_look_up(root: Path, view: FeatureView, key: list[str], at: str | No
     moment = pd.Timestamp.now("UTC").floor("s") if at == "now" else at or as_of
     now = to_utc(pd.Series([moment]), "--at").iloc[0]
     values = drop_stale(view, stored, now).iloc[0]
-    lines = [f"{asked}, at {now:%Y-%m-%d %H:%M} UTC{'' if at else ', the time of the newest data'}:"]
+    time = f", at {now:%Y-%m-%d %H:%M} UTC{'' if at else ', the time of the newest data'}"
+    lines = [f"{asked}{'' if known_at == ALWAYS_KNOWN else time}:"]
     for feature, about in view.features.items():
         lines.append(f"  {feature:24} {_plain(values[feature]):12} {about.description}")
-    ttl = pd.Timedelta(view.ttl)
-    lines.append(f"Known at {known_at:%Y-%m-%d %H:%M} UTC, {now - known_at} before; time to live {ttl}.")
-    if state := "not yet known" if now < known_at else "stale" if now - known_at > view.ttl else "":
-        lines.append(f"It is {state}: serving gets no value.")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_describe_age(view, known_at, now)])
+
+
+def _describe_age(view: FeatureView, known_at: pd.Timestamp, now: pd.Timestamp) -> list[str]:
+    if known_at == ALWAYS_KNOWN:
+        return ["Reference data: always known."]
+    life = "good until a newer value is known" if view.ttl is None else f"time to live {pd.Timedelta(view.ttl)}"
+    lines = [f"Known at {known_at:%Y-%m-%d %H:%M} UTC, {now - known_at} before; {life}."]
+    if now < known_at:
+        lines.append("It is not yet known: serving gets no value.")
+    elif view.ttl is not None and now - known_at > view.ttl:
+        lines.append("It is stale: serving gets no value.")
+    return lines
 
 
 def _plain(value: float | str) -> str:

@@ -10,9 +10,20 @@ import pandas as pd
 from ..data.tables import read_table, set_columns
 from ..project.errors import DataError
 
-__all__ = ["Feature", "FeatureView", "as_stored", "compute_history", "join_point_in_time", "read_sources", "text_keys"]
+__all__ = [
+    "ALWAYS_KNOWN",
+    "Feature",
+    "FeatureView",
+    "as_stored",
+    "compute_history",
+    "join_point_in_time",
+    "read_sources",
+    "text_keys",
+    "values_at",
+]
 
 KNOWN_AT, AS_OF = "known_at", "as_of"  # the columns that a view has besides its own
+ALWAYS_KNOWN = pd.Timestamp(0, tz="UTC")  # `known_at` of reference data, such as the position of an airport
 
 
 @dataclass(frozen=True)
@@ -35,13 +46,16 @@ class FeatureView:
         Key columns. Keys are compared as text: 7, 7.0 and "7" are the same key.
     sources : tuple of str
         The tables that `compute` takes, in this order: `flights` is data/raw/flights.parquet.
-    ttl : timedelta
-        Time to live: an older value counts as missing.
+    ttl : timedelta or None
+        Time to live: an older value counts as missing. None: a value is good until a newer one is known.
     features : dict of str to Feature
         Their names are unlike those of other views, and unlike the columns of the rows they are joined to.
     compute : callable
         Takes the sources, returns a DataFrame with the entity, `known_at` (from when the value may be used; UTC unless it
-        has a zone) and the features. A value may be computed only from what was known at its `known_at`.
+        has a zone; `ALWAYS_KNOWN` for reference data) and the features but `age`. A value may be computed only from what
+        was known at its `known_at`.
+    age : str, optional
+        The one of `features` that is the age of the others: hours from `known_at` to the time of the question.
     """
 
     name: str
@@ -49,9 +63,10 @@ class FeatureView:
     sources: tuple[str, ...]
     owner: str
     description: str
-    ttl: timedelta
+    ttl: timedelta | None
     features: Mapping[str, Feature]
     compute: Callable[..., pd.DataFrame]
+    age: str | None = None
 
     def __post_init__(self):
         columns = [*self.entity, KNOWN_AT, AS_OF, *self.features]
@@ -61,6 +76,13 @@ class FeatureView:
             raise DataError(f"Feature view {self.name}: it needs `features`, each of the type number or text.")
         if len(set(columns)) < len(columns):
             raise DataError(f"Feature view {self.name}: a name occurs twice in {', '.join(columns)}.")
+        if self.age and (self.age not in self.features or self.features[self.age].type != "number"):
+            raise DataError(f"Feature view {self.name}: its `age`, {self.age!r}, must be one of `features`, a number.")
+
+    @property
+    def computed(self) -> dict[str, Feature]:
+        """The features that `compute` returns: all but `age`."""
+        return {name: feature for name, feature in self.features.items() if name != self.age}
 
 
 def read_sources(views: Sequence[FeatureView], folder: str | Path) -> dict[str, pd.DataFrame]:
@@ -72,7 +94,7 @@ def read_sources(views: Sequence[FeatureView], folder: str | Path) -> dict[str, 
 def compute_history(view: FeatureView, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Return all values of a view in the order of `known_at`; of those of the same key and time, the last that is computed."""
     history = view.compute(*(tables[name] for name in view.sources))
-    if missing := [column for column in [*view.entity, KNOWN_AT, *view.features] if column not in history]:
+    if missing := [column for column in [*view.entity, KNOWN_AT, *view.computed] if column not in history]:
         raise DataError(f"Feature view {view.name}: `compute` returns no column {', '.join(missing)}.")
     known_at = to_utc(history[KNOWN_AT], f"Feature view {view.name}").array
     history = text_keys(history, view).assign(**{KNOWN_AT: known_at}).join(as_stored(history, view))
@@ -107,13 +129,26 @@ def join_point_in_time(
     for view in views:
         if twice := [name for name in view.features if name in rows]:
             raise DataError(f"Feature view {view.name}: there is a column {', '.join(twice)} already; rename it.")
-        wanted = text_keys(rows, view).assign(**{KNOWN_AT: at})
-        ordered = wanted.dropna().sort_values(KNOWN_AT, kind="stable")
+        wanted = text_keys(rows, view).assign(**{AS_OF: at})
+        ordered = wanted.dropna().sort_values(AS_OF, kind="stable")
         history = compute_history(view, tables)
-        found = pd.merge_asof(ordered, history, on=KNOWN_AT, by=list(view.entity), tolerance=pd.Timedelta(view.ttl))
-        values = as_stored(found.set_index(ordered.index).reindex(wanted.index), view)
+        found = pd.merge_asof(ordered, history, left_on=AS_OF, right_on=KNOWN_AT, by=list(view.entity))
+        values = values_at(view, found.set_index(ordered.index).reindex(wanted.index), wanted[AS_OF])
         rows = set_columns(rows, {name: values[name].array for name in view.features})
     return rows
+
+
+def values_at(view: FeatureView, found: pd.DataFrame, now: pd.Series | pd.Timestamp) -> pd.DataFrame:
+    """Return the features of `found` at the time `now` of each row (UTC), with a new index.
+
+    They are missing (NaN or "") where `known_at` is after `now`, or more than the view's `ttl` before it.
+    """
+    age = now - found[KNOWN_AT]
+    valid = (age >= pd.Timedelta(0)) & (view.ttl is None or age <= pd.Timedelta(view.ttl))
+    values = as_stored(found.where(valid), view)
+    if view.age:
+        values[view.age] = (age.where(valid) / pd.Timedelta(hours=1)).astype("float32").array
+    return values[list(view.features)]
 
 
 def text_keys(frame: pd.DataFrame, view: FeatureView) -> pd.DataFrame:
@@ -128,9 +163,9 @@ def text_keys(frame: pd.DataFrame, view: FeatureView) -> pd.DataFrame:
 
 
 def as_stored(frame: pd.DataFrame, view: FeatureView) -> pd.DataFrame:
-    """Return the features of a view, with a new index: numbers as float32, text as str with "" for missing."""
+    """Return the computed features of a view, with a new index: numbers as float32, text as str, "" for missing."""
     columns = {}
-    for name, feature in view.features.items():
+    for name, feature in view.computed.items():
         column = frame[name].reset_index(drop=True)
         try:
             text = feature.type == "text"

@@ -1,14 +1,15 @@
-"""The feature views of this project. Training (40_features) and serving (`look_up`) both take them from here."""
+"""The feature views of this project. Training and serving (`look_up`) both take them from here."""
 
 from datetime import timedelta
 
 import numpy as np
 import pandas as pd
-from stagebook.features.store import Feature, FeatureView
+from stagebook.features.store import ALWAYS_KNOWN, Feature, FeatureView
 
-__all__ = ["VIEWS", "arrival_time", "departure_time"]
+__all__ = ["AFTER_MASKING", "BEFORE_MASKING", "VIEWS", "arrival_time", "departure_time"]
 
 LATE = 15  # minutes
+TIMETABLE = timedelta(days=1)  # how long before an hour the number of its flights is known; in truth longer
 UNKNOWN_ZONE = (
     "Pacific/Honolulu"  # the westernmost: where the zone is unknown, arrivals are used later, never too early
 )
@@ -62,6 +63,28 @@ def airport_recent(flights: pd.DataFrame) -> pd.DataFrame:
     return running_mean(left, "origin", "3h").rename(columns={"late": "airport_late_3h"}).reset_index()
 
 
+def weather_recent(weather: pd.DataFrame) -> pd.DataFrame:
+    """Return each observation, known when its hour is over: airports report some minutes before the full hour."""
+    return weather.assign(known_at=pd.to_datetime(weather["time_hour"], utc=True) + timedelta(hours=1))
+
+
+def schedule(flights: pd.DataFrame) -> pd.DataFrame:
+    """Return how many flights are planned from an airport in an hour; those cancelled or diverted later count."""
+    planned = flights.groupby(["origin", "time_hour"]).size().rename("departures").reset_index()
+    return planned.assign(known_at=pd.to_datetime(planned["time_hour"], utc=True) - TIMETABLE)
+
+
+def plane(planes: pd.DataFrame) -> pd.DataFrame:
+    """Return age and size of each plane."""
+    return planes.rename(columns={"year": "plane_year"}).assign(known_at=ALWAYS_KNOWN)
+
+
+def destination(airports: pd.DataFrame) -> pd.DataFrame:
+    """Return where each destination is."""
+    names = {"faa": "dest", "lat": "dest_lat", "lon": "dest_lon"}
+    return airports.rename(columns=names).assign(known_at=ALWAYS_KNOWN)
+
+
 VIEWS = (
     FeatureView(
         name="carrier_recent",
@@ -96,4 +119,66 @@ VIEWS = (
         features={"airport_late_3h": Feature("number", "share of departures 15 minutes late or more, three hours")},
         compute=airport_recent,
     ),
+    FeatureView(
+        name="weather_recent",
+        entity=("origin",),
+        sources=("weather",),
+        owner="data science",
+        description="The latest weather observed at an airport, known when its hour is over",
+        ttl=timedelta(hours=6),
+        features={
+            "temp": Feature("number", "temperature, °F"),
+            "dewp": Feature("number", "dew point, °F"),
+            "humid": Feature("number", "relative humidity, %"),
+            "wind_dir": Feature("number", "where the wind comes from, degrees"),
+            "wind_speed": Feature("number", "wind, mph"),
+            "wind_gust": Feature("number", "gusts, mph"),
+            "precip": Feature("number", "rain or snow, inches per hour"),
+            "pressure": Feature("number", "at sea level, millibar"),
+            "visib": Feature("number", "visibility, miles"),
+            "weather_age": Feature("number", "hours since the observation was known"),
+        },
+        compute=weather_recent,
+        age="weather_age",
+    ),
+    FeatureView(
+        name="schedule",
+        entity=("origin", "time_hour"),
+        sources=("flights",),
+        owner="data science",
+        description="The timetable of an airport, known a day before",
+        ttl=None,
+        features={"departures": Feature("number", "flights planned from this airport in this hour")},
+        compute=schedule,
+    ),
+    FeatureView(
+        name="destination",
+        entity=("dest",),
+        sources=("airports",),
+        owner="data engineering",
+        description="Position of a destination",
+        ttl=None,
+        features={
+            "dest_lat": Feature("number", "latitude of the destination, degrees"),
+            "dest_lon": Feature("number", "longitude of the destination, degrees"),
+        },
+        compute=destination,
+    ),
+    FeatureView(
+        name="plane",
+        entity=("tailnum",),
+        sources=("planes",),
+        owner="data engineering",
+        description="Age and size of a plane, from the register",
+        ttl=None,
+        features={
+            "plane_year": Feature("number", "year of manufacture of the plane"),
+            "seats": Feature("number", "number of seats"),
+            "engine": Feature("text", "kind of engine"),
+        },
+        compute=plane,
+    ),
 )
+# The tail number is personal: 30_clean joins what it leads to and drops it. 40_features joins the other views.
+BEFORE_MASKING = tuple(view for view in VIEWS if "tailnum" in view.entity)
+AFTER_MASKING = tuple(view for view in VIEWS if "tailnum" not in view.entity)
