@@ -7,11 +7,12 @@ from pathlib import Path
 
 from .errors import StepError
 
-__all__ = ["load_views", "package_name", "read_settings", "views_file"]
+__all__ = ["load_object", "load_views", "package_name", "read_settings", "views_file"]
 
 DEFAULTS = {
     "views": "",
     "request": "",
+    "service": "",
     "trusted_types": [],
     "report_scripts": False,
     "warm_process": {"preload": [], "idle_minutes": 15.0},
@@ -22,6 +23,14 @@ DEFAULTS = {
         "silent_seconds": 30.0,
         "row_megabytes": 16.0,
         "cell_megabytes": 8.0,
+    },
+    "serve": {
+        "max_rows": 1000,
+        "max_megabytes": 20.0,
+        "seconds": 30.0,
+        "waiting_rows": 5000,
+        "follow_seconds": 10.0,
+        "retention_days": 365,
     },
 }
 
@@ -74,21 +83,26 @@ def views_file(root: Path) -> Path | None:
 
 
 def load_views(root: Path) -> tuple:
-    """Import and return the feature views of the project, which `views` names as `module:name`; none if it is empty.
+    """Import and return the feature views of the project, which `views` names; none if it is empty."""
+    return tuple(load_object(root, "views") or ())
+
+
+def load_object(root: Path, key: str) -> object | None:
+    """Import what a key of [tool.stagebook] names as `module:name`; None if it names nothing.
 
     Raises
     ------
     StepError
         There is no such module or name.
     """
-    setting = read_settings(root)["views"]
+    setting = read_settings(root)[key]
     if not setting:
-        return ()
+        return None
     module, _, name = setting.partition(":")
     folder = str(root / "code")
     if folder not in sys.path:
         sys.path.insert(0, folder)
     try:
-        return tuple(getattr(importlib.import_module(module), name))
+        return getattr(importlib.import_module(module), name)
     except (ModuleNotFoundError, AttributeError) as error:
-        raise StepError(f"pyproject.toml, [tool.stagebook]: views = {setting!r} cannot be loaded: {error}") from error
+        raise StepError(f"pyproject.toml, [tool.stagebook]: {key} = {setting!r} cannot be loaded: {error}") from error

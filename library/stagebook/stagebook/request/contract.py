@@ -43,7 +43,7 @@ class Contract:
     task: Task
     features: dict[str, str]
     settings: dict
-    example: dict
+    example: dict = field(default_factory=dict)
     choices: dict[str, list[str]] = field(default_factory=dict)
 
     @property
@@ -60,14 +60,19 @@ class Contract:
 
 
 def describe_requests(
-    raw: pd.DataFrame, table: Table, fields: list[str], task: Task, processed: pd.DataFrame, settings: dict | None = None
+    raw: pd.DataFrame,
+    table: Table,
+    fields: list[str],
+    task: Task,
+    processed: pd.DataFrame,
+    settings: dict | None = None,
 ) -> Contract:
     """Return the contract for requests that are rows of a raw table.
 
     Parameters
     ----------
     raw : DataFrame of shape (n_rows, n_columns)
-        The raw table as it was delivered: it decides number and date formats. Its last rows give the example.
+        The raw table as it was delivered: it decides number and date formats.
     table : Table
         Its schema.
     fields : list of str
@@ -91,19 +96,12 @@ def describe_requests(
         for name in shown
         if columns[name].type == "category" and columns[name].role != "identifier" and raw[name].nunique() < 1_000
     }
-    return Contract(request, task, features, settings or {}, find_example(raw[shown]), choices)
+    return Contract(request, task, features, settings or {}, choices=choices)
 
 
 def feature_settings(params_file: str | Path) -> dict:
     """Return the section `features` of params.yaml."""
     return YAML(typ="safe").load(Path(params_file).read_text(encoding="utf-8")).get("features") or {}
-
-
-def find_example(rows: pd.DataFrame) -> dict:
-    """Return the newest of the last thousand rows with the fewest missing values, as JSON has values."""
-    newest = rows.tail(1_000).iloc[::-1]
-    row = newest.loc[newest.isna().sum(axis=1).idxmin()]
-    return {name: as_json(value) for name, value in row.items() if not pd.isna(value)}
 
 
 def as_json(value: object) -> object:

@@ -1,19 +1,19 @@
 """From raw requests to the model's inputs, by the project's own function `prepare`, which calls the code of training."""
 
-import importlib
-import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from ..data.privacy import personal_columns
 from ..data.tables import set_columns
 from ..features.store import FeatureView, join_point_in_time
 from ..project.errors import DataError, StepError
-from ..project.settings import read_settings
-from .contract import Contract
+from ..project.settings import load_object
+from .contract import Contract, as_json
 from .rows import RequestError, to_table
 
 __all__ = ["Join", "Prepare", "check_replay", "join_offline", "load_prepare", "prepare_rows"]
@@ -26,16 +26,9 @@ Prepare = Callable[[pd.DataFrame, Contract, Join], pd.DataFrame]
 
 def load_prepare(root: Path) -> Prepare:
     """Import the function that `request` of [tool.stagebook] in pyproject.toml names as `module:name`."""
-    setting = read_settings(root)["request"]
-    if not setting:
+    if (prepare := load_object(root, "request")) is None:
         raise StepError('pyproject.toml, [tool.stagebook]: `request` is empty; name it as "package.module:prepare".')
-    module, _, name = setting.partition(":")
-    if (folder := str(root / "code")) not in sys.path:
-        sys.path.insert(0, folder)
-    try:
-        return getattr(importlib.import_module(module), name)
-    except (ModuleNotFoundError, AttributeError) as error:
-        raise StepError(f"pyproject.toml, [tool.stagebook]: request = {setting!r} cannot be loaded: {error}") from error
+    return prepare
 
 
 def join_offline(tables: Mapping[str, pd.DataFrame]) -> Join:
@@ -82,7 +75,7 @@ def prepare_rows(rows: pd.DataFrame, contract: Contract, prepare: Prepare, join:
 
 def check_replay(
     raw: pd.DataFrame, expected: pd.DataFrame, contract: Contract, prepare: Prepare, join: Join, share: float = 1.0
-) -> dict[str, int]:
+) -> tuple[Contract, dict[str, int]]:
     """Send raw rows through `prepare` as requests; the expected rows of model inputs must come out, to the last bit.
 
     Parameters
@@ -96,6 +89,8 @@ def check_replay(
 
     Returns
     -------
+    Contract
+        With an example: the last of the rows that have most of the model's inputs, without personal fields.
     dict
         `requests` and `rows`: how many were sent, and how many rows of `expected` were found.
 
@@ -116,7 +111,15 @@ def check_replay(
             f"of {len(wanted)} rows, only {found} come out of requests as they went into training. "
             f"{_describe_difference(row, inputs)} Training and `prepare` must call the same functions."
         )
-    return {"requests": len(inputs), "rows": found}
+    return _add_example(contract, rows, inputs), {"requests": len(inputs), "rows": found}
+
+
+def _add_example(contract: Contract, rows: list[dict], inputs: pd.DataFrame) -> Contract:
+    personal = personal_columns(contract.table)
+    missing = (inputs.isna() | (inputs == "")).sum(axis=1).to_numpy()
+    best = len(missing) - 1 - int(missing[::-1].argmin())
+    shown = {name: as_json(value) for name, value in rows[best].items() if value is not None and name not in personal}
+    return replace(contract, example=shown)
 
 
 def _row_hashes(inputs: pd.DataFrame) -> pd.Series:

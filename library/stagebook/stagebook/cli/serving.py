@@ -1,0 +1,28 @@
+"""Commands that serve the model."""
+
+from ..project.root import find_root
+from .command import argument, command
+
+GROUP = "Serving"
+
+
+@command(
+    GROUP,
+    argument("--port", type=int, default=8000),
+    argument("--host", default="127.0.0.1", help="another address needs a certificate, and a key in SERVE_API_KEY"),
+    argument(
+        "--model", default="", help="folder of a model, such as models/candidate; the registry's champion if not given"
+    ),
+    argument("--certificate", default="", help="PEM file for TLS"),
+    argument("--key", default="", help="PEM file of its private key"),
+    argument("--no-log", action="store_true", help="keep no log of the predictions"),
+)
+def serve(port: int, host: str, model: str, certificate: str, key: str, no_log: bool) -> int:
+    """Serve the champion over HTTP: a page, an API, a log of each prediction."""
+    from ..project.root import project_name
+    from ..serve.run import serve as run
+    from ..step.parameters import step_parameters
+
+    root = find_root()
+    name = step_parameters(root / "params.yaml", "register").get("model_name") or project_name(root)
+    return run(root, name, host, port, model, certificate, key, not no_log)

@@ -1,0 +1,96 @@
+"""Keep a copy of the registry's champion in a folder. A process of its own: the service imports no MLflow."""
+
+import json
+import os
+import sys
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ..project.errors import RegistryError, StagebookError
+from ..project.files import replace_folder, write_json
+from .package import ABOUT
+
+__all__ = ["CURRENT", "STATUS", "fetch_champion", "follow"]
+
+CURRENT, STATUS = "current.json", "status.json"
+KEPT = 3  # copies: those of older versions go
+
+
+def fetch_champion(name: str, folder: Path) -> str:
+    """Copy the champion into `folder`, if it is not there yet, and let `current.json` name it; return its version.
+
+    Raises
+    ------
+    RegistryError
+        There is no champion.
+    """
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    from ..registry.history import history
+    from ..registry.versions import find_versions
+
+    entries = history(name)
+    if not entries:
+        raise RegistryError(f"{name} has no champion: the gate has let no version through. See `stagebook gate`.")
+    entry = entries[-1]
+    version = find_versions(name)[entry.version]
+    copy = folder / f"{entry.version}-{version.tags.get('package_md5', version.creation_timestamp)}"
+    if not copy.is_dir():
+        with replace_folder(copy) as new:
+            mlflow.artifacts.download_artifacts(f"models:/{name}/{entry.version}", dst_path=str(new))
+            try:
+                mlflow.artifacts.download_artifacts(
+                    run_id=version.run_id, artifact_path="card/model_card.html", dst_path=str(new / "run")
+                )
+                (new / "run" / "card" / "model_card.html").rename(new / "model_card.html")
+            except (MlflowException, OSError):
+                pass  # a model that was restored from git has no card in the registry
+            about = {key: value for key, value in asdict(entry).items() if key in ("who", "when", "why", "metrics")}
+            write_json({"model": name, "version": entry.version, **about}, new / ABOUT)
+    current = {"folder": copy.name, "version": entry.version}
+    if _read(folder / CURRENT) != current:
+        write_json(current, folder / CURRENT)
+    _forget_old(folder, copy)
+    return str(entry.version)
+
+
+def _forget_old(folder: Path, copy: Path) -> None:
+    """Remove all but the newest copies; one that is served is open already."""
+    import shutil
+
+    copies = sorted((path for path in folder.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)
+    for path in copies[:-KEPT]:
+        if path != copy:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _read(file: Path) -> dict:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def follow(name: str, folder: Path, seconds: float) -> None:
+    """Fetch the champion again and again, and keep the outcome in `status.json`, until the parent process ends."""
+    from ..track.tracking import connect_mlflow
+
+    parent, connected = os.getppid(), False
+    while os.getppid() == parent:
+        error = None
+        try:
+            connected = connected or bool(connect_mlflow())
+            fetch_champion(name, folder)
+        except StagebookError as problem:
+            error = str(problem)
+        except Exception as problem:  # noqa: BLE001 the registry is away, in one of MLflow's many ways; try again
+            error = f"the registry cannot be reached: {str(problem).splitlines()[0][:300]}"
+        write_json({"checked_at": datetime.now(UTC).isoformat(timespec="seconds"), "error": error}, folder / STATUS)
+        time.sleep(seconds)
+
+
+if __name__ == "__main__":
+    follow(sys.argv[1], Path(sys.argv[2]), float(sys.argv[3]))

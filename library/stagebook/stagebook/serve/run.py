@@ -1,0 +1,148 @@
+"""Start the service: find the model, fill the feature store if it is empty, listen."""
+
+import asyncio
+import logging
+import os
+import socket
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+
+from ..features.online import connect_store
+from ..project.errors import StepError
+from ..project.root import local_folder
+from ..project.settings import load_object, load_views, read_settings
+from ..request.online import fill_store
+from ..request.prepare import load_prepare
+from .app import create_app
+from .follow import CURRENT, STATUS
+from .log import PredictionLog, connect_log
+from .package import open_package
+from .refuse import KEY_VARIABLE
+from .service import Service
+
+__all__ = ["serve"]
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+LOG_FORMAT = '{"time": "%(asctime)s", "level": "%(levelname)s", "logger": "%(name)s", "message": %(message)r}'
+
+
+def serve(root: Path, name: str, host: str, port: int, model: str, certificate: str, key_file: str, log: bool) -> int:
+    """Serve a model until SIGTERM or Ctrl-C, which first answers all open requests and writes the log.
+
+    Parameters
+    ----------
+    root : Path
+    name : str
+        Of the model in the registry.
+    host, port : str, int
+        Another host than this machine's own (127.0.0.1) needs a certificate and an API key in SERVE_API_KEY.
+    model : str
+        Folder of a model; empty: the champion of the registry.
+    certificate, key_file : str
+        PEM files for TLS; empty: plain HTTP.
+    log : bool
+        Whether predictions are logged.
+    """
+    check_address(host, port, certificate, key_file)
+    settings = read_settings(root)["serve"]
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, stream=sys.stderr)
+    with _followed(root, name, model, settings["follow_seconds"]) as source:
+        service = _open_service(root, settings, source, name, log)
+        app = (load_object(root, "service") or create_app)(service)
+        package, scheme = service.current.package, "https" if certificate else "http"
+        print(
+            f"{package.name} version {package.version}: {scheme}://{host}:{port}/  API: /docs  (Ctrl-C ends it)",
+            flush=True,
+        )
+        config = uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            log_level="warning",
+            access_log=False,
+            ssl_certfile=certificate or None,
+            ssl_keyfile=key_file or None,
+            timeout_graceful_shutdown=int(settings["seconds"]),
+            limit_concurrency=1_000,
+            server_header=False,
+        )
+        uvicorn.Server(config).run()
+    return 0
+
+
+def check_address(host: str, port: int, certificate: str, key_file: str) -> None:
+    """Raise StepError for an open address without TLS and key, for a bad certificate, and for a port that is taken."""
+    if host not in LOOPBACK and not (certificate and os.environ.get(KEY_VARIABLE)):
+        raise StepError(
+            f"{host} can be reached from other machines. That needs `--certificate FILE --key FILE` and an API key in the "
+            f"environment variable {KEY_VARIABLE}; or put a proxy that has both in front of 127.0.0.1."
+        )
+    if certificate:
+        try:
+            ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key_file or None)
+        except (OSError, ssl.SSLError) as error:
+            raise StepError(f"--certificate {certificate}, --key {key_file}: {error}") from error
+    try:
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError as error:
+        raise StepError(
+            f"port {port} of {host} cannot be used ({error.strerror}); try another: make serve PORT={port + 1}"
+        ) from error
+
+
+@contextmanager
+def _followed(root: Path, name: str, model: str, seconds: float) -> Iterator[Path]:
+    """Yield the folder of the model; for the champion, one that a process of its own keeps up to date."""
+    if model:
+        yield (root / model).resolve()
+        return
+    folder = local_folder(root) / "serving"
+    folder.mkdir(exist_ok=True)
+    (folder / STATUS).unlink(missing_ok=True)
+    command = [sys.executable, "-m", "stagebook.serve.follow", name, str(folder), str(seconds)]
+    process = subprocess.Popen(command, cwd=root, stdin=subprocess.DEVNULL, start_new_session=True)
+    try:
+        asyncio.run(_wait_for(folder, process))
+        yield folder
+    finally:
+        process.terminate()
+        process.wait()
+
+
+async def _wait_for(folder: Path, process: subprocess.Popen) -> None:
+    """Wait for the first answer of the registry. If it has none, the last champion that was served will do."""
+    while not (folder / STATUS).is_file():
+        if process.poll() is not None:
+            raise StepError("the process that asks the registry ended; its error is above.")
+        await asyncio.sleep(0.05)
+    if not (folder / CURRENT).is_file():
+        import json
+
+        error = json.loads((folder / STATUS).read_text(encoding="utf-8"))["error"]
+        raise StepError(f"{error} To try a model that is no champion: make serve MODEL=models/candidate")
+
+
+def _open_service(root: Path, settings: dict, source: Path, name: str, log: bool) -> Service:
+    prepare, views, engine = load_prepare(root), load_views(root), connect_store(root)
+    if views and not (source / CURRENT).is_file():
+        contract = open_package(source, root, name).contract
+    elif views:
+        import json
+
+        folder = json.loads((source / CURRENT).read_text(encoding="utf-8"))["folder"]
+        contract = open_package(source / folder, root, name).contract
+    if views and (time := fill_store(root, engine, views, contract, prepare)):
+        print(
+            f"The feature store was empty: filled with what was known at {time}. `stagebook features` writes the newest."
+        )
+    return Service(root, settings, source, name, _open_log(root, settings) if log else None)
+
+
+def _open_log(root: Path, settings: dict) -> PredictionLog:
+    return PredictionLog(connect_log(root), retention_days=settings["retention_days"])

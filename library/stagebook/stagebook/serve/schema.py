@@ -1,0 +1,125 @@
+"""What the service takes and returns, as pydantic models made from the contract: compiled checks, and the OpenAPI page."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, create_model
+
+from ..data.schema import Column
+from ..request.contract import Contract
+from ..request.rows import allowed_range, allowed_type
+
+__all__ = ["AnswerDetail", "ErrorAnswer", "Outcomes", "make_answer", "make_body", "make_inputs_body"]
+
+LONGEST = 10_000  # characters of a text
+# What the OpenAPI page promises; the service reads more, such as 1.234,5 where training had decimal commas.
+DAY = r"(19|20)\d\d-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])"
+NUMBER = Annotated[StrictInt | StrictFloat, Field(allow_inf_nan=False, ge=-1e300, le=1e300)]
+TEXT = Annotated[StrictStr, Field(max_length=LONGEST)]
+
+
+def make_body(contract: Contract, max_rows: int) -> type[BaseModel]:
+    """Return the model of a request's body: `rows`, each with the fields of the contract under their real names."""
+    fields = {}
+    for place, column in enumerate(contract.table.columns.values()):
+        kind = field_type(column) if not column.missing else field_type(column) | None
+        about = {"description": describe_field(column, contract.choices.get(column.name, []))}
+        default = {} if not column.missing else {"default": None}
+        fields[f"f{place}"] = (kind, Field(alias=column.name, **default, **about))  # a name may be `self` or `a b`
+    return _make_rows("Row", fields, contract.example, max_rows)
+
+
+def make_inputs_body(contract: Contract, max_rows: int) -> type[BaseModel]:
+    """Return the model of a body with inputs of the model, for callers that make the features themselves."""
+    kinds = {"number": NUMBER | None, "text": TEXT}
+    fields = {
+        f"f{place}": (kinds[kind], Field(alias=name)) for place, (name, kind) in enumerate(contract.features.items())
+    }
+    return _make_rows("Inputs", fields, None, max_rows)
+
+
+def _make_rows(name: str, fields: dict, example: dict | None, max_rows: int) -> type[BaseModel]:
+    extra = {"examples": [example]} if example else {}
+    config = ConfigDict(extra="forbid", json_schema_extra=extra, protected_namespaces=())
+    row = create_model(name, __config__=config, **fields)
+    rows = (list[row], Field(min_length=1, max_length=max_rows, description="one row for each prediction"))
+    whole = {"examples": [{"rows": [example]}]} if example else {}
+    return create_model(f"{name}s", __config__=ConfigDict(extra="forbid", json_schema_extra=whole), rows=rows)
+
+
+def field_type(column: Column) -> Any:
+    """Return the JSON types that a field may have."""
+    if column.type in ("integer", "number"):
+        limits = {key: float(value) for key, value in (("ge", column.min), ("le", column.max)) if value is not None}
+        number = StrictInt if column.type == "integer" and not column.missing else StrictInt | StrictFloat
+        whole = Annotated[number, Field(allow_inf_nan=False, **({"ge": -1e300, "le": 1e300} | limits))]
+        return whole | Annotated[StrictStr, Field(max_length=100)]
+    if column.type == "boolean":
+        return StrictBool | Literal["yes", "no", "true", "false"] | Annotated[StrictStr, Field(max_length=20)]
+    if column.type == "date":
+        return Annotated[StrictStr, Field(max_length=100)]
+    pattern = {"json_schema_extra": {"pattern": column.pattern}} if column.pattern else {}
+    text = Annotated[StrictStr, Field(max_length=LONGEST, **pattern)]
+    return text if column.pattern else text | StrictBool | NUMBER
+
+
+def describe_field(column: Column, choices: list[str]) -> str:
+    """Return what a field means, what it may be, and its usual values."""
+    parts = [column.description, f"unit: {column.unit}" if column.unit else "", allowed_type(column)]
+    if column.min is not None or column.max is not None:
+        parts.append(allowed_range(column))
+    if column.decimal == "," and column.type in ("integer", "number"):
+        parts.append("in text with a decimal comma")
+    parts += [f"such as {', '.join(choices[:10])}" if choices else "", "personal data" if column.pii else ""]
+    return "; ".join(part for part in parts if part)
+
+
+def make_answer(contract: Contract) -> type[BaseModel]:
+    """Return the model of the answer to a request."""
+    task = contract.task
+    known = Literal[tuple(task.classes)] if task.classes else float
+    fields: dict[str, Any] = {"prediction": (known | None, Field(None, description=f"{task.target} as predicted"))}
+    if task.kind == "binary":
+        fields["probability"] = (float, Field(description=f"of {task.classes[-1]}", ge=0, le=1))
+    if task.kind == "regression":
+        fields |= {name: (float | None, Field(None, description="interval")) for name in ("lower", "upper")}
+    open_row = ConfigDict(extra="allow")  # probability_<class>
+    row = create_model("Prediction", __config__=open_row, **fields)
+    return create_model(
+        "Predictions",
+        request_id=(str, Field(description="for GET /predictions/{request_id} and POST /outcomes")),
+        model=(str, ...),
+        version=(str, ...),
+        predictions=(list[row], Field(description="in the order of the rows")),
+    )
+
+
+class AnswerDetail(BaseModel):
+    """One thing that is wrong."""
+
+    row: int | None = None
+    field: str | None = None
+    value: Any = None
+    message: str
+
+
+class ErrorAnswer(BaseModel):
+    """What is wrong with a request."""
+
+    request_id: str
+    detail: list[AnswerDetail]
+
+
+class Outcome(BaseModel):
+    """The true value of one prediction."""
+
+    model_config = ConfigDict(extra="forbid")
+    request_id: Annotated[StrictStr, Field(min_length=1, max_length=100, pattern=r"^[\w.-]+$")]
+    row: Annotated[StrictInt, Field(ge=0, le=1_000_000)] = 0
+    value: Annotated[StrictStr, Field(max_length=LONGEST)] | NUMBER = Field(description="a class, or a number")
+
+
+class Outcomes(BaseModel):
+    """True values of predictions."""
+
+    model_config = ConfigDict(extra="forbid")
+    outcomes: list[Outcome] = Field(min_length=1, max_length=10_000)
