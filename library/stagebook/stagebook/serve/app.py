@@ -180,6 +180,11 @@ def _add_state(app: FastAPI, service: Service, metrics: Metrics) -> None:
         state = {"status": "degraded" if problems else "ready", "version": package.version, "problems": problems}
         return state | {"log_waiting": waiting, "log_lost": service.log.lost if service.log else 0}
 
+    @app.get("/example", tags=["state"])
+    async def example() -> dict:
+        """Return a body for POST /predict that works."""
+        return {"rows": [service.current.contract.example]}
+
     @app.get("/model", tags=["state"])
     async def model() -> dict:
         """Return version, metrics, inputs and outputs of the model."""
