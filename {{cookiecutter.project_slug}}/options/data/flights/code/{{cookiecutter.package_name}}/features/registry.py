@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import numpy as np
 import pandas as pd
-from stagebook.features.store import ALWAYS_KNOWN, Feature, FeatureView
+from stagebook.features.store import Feature, FeatureView
 
 __all__ = ["AFTER_MASKING", "BEFORE_MASKING", "VIEWS", "arrival_time", "departure_time"]
 
@@ -49,13 +49,13 @@ def schedule(flights: pd.DataFrame) -> pd.DataFrame:
 
 def plane(planes: pd.DataFrame) -> pd.DataFrame:
     """Return age and size of each plane."""
-    return planes.rename(columns={"year": "plane_year"}).assign(known_at=ALWAYS_KNOWN)
+    return planes.rename(columns={"year": "plane_year"}).assign(known_at="always")
 
 
 def destination(airports: pd.DataFrame) -> pd.DataFrame:
     """Return where each destination is."""
     names = {"faa": "dest", "lat": "dest_lat", "lon": "dest_lon"}
-    return airports.rename(columns=names).assign(known_at=ALWAYS_KNOWN)
+    return airports.rename(columns=names).assign(known_at="always")
 
 
 def running_mean(events: pd.DataFrame, key: str, window: str) -> pd.DataFrame:
