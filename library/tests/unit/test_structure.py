@@ -25,6 +25,7 @@ ORDER = [
     "gate",
     "card",
     "registry",
+    "serve",
     "step",
     "pages",
     "automate",

@@ -1,0 +1,1 @@
+"""Serving: the prediction log and the true values that arrive later."""
