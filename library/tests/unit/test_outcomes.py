@@ -2,16 +2,17 @@
 
 import pandas as pd
 import pytest
+from logged import log_url, prediction, stored
 from stagebook.project.errors import DataError
 from stagebook.serve.log import PredictionLog
 from stagebook.serve.outcomes import Outcome, read_outcomes, record_outcomes
-from test_prediction_log import prediction, stored, url  # noqa: F401
 
 CLASSES = ["late", "on time"]
 
 
 @pytest.fixture
-def log(url):  # noqa: F811
+def log(tmp_path):
+    url = log_url(tmp_path)
     log = PredictionLog(url)
     log.write([prediction("a"), prediction("b", key={"flight": "17"}), prediction("c", key={"flight": "17"})])
     assert log.flush(10)
@@ -19,7 +20,7 @@ def log(url):  # noqa: F811
     log.close()
 
 
-def outcome_of(url, request_id):  # noqa: F811
+def outcome_of(url, request_id):
     return stored(url).set_index("request_id").loc[request_id, "outcome"]
 
 

@@ -3,37 +3,23 @@
 TEST_LOG_URL names another database than a temporary SQLite file (an empty PostgreSQL database).
 """
 
-import os
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
-from stagebook.serve.log import Prediction, PredictionLog
-from stagebook.serve.store import META, PREDICTIONS, open_log, read_predictions
-
-NOW = datetime.now(UTC)
-
-
-def prediction(request_id="r", row=0, **values):
-    given = dict(asked_at=datetime.now(UTC), model="m", version="1", key={}, inputs={"a": 1}, output={"p": 0.5})
-    return Prediction(request_id, row, **(given | {"latency_ms": 1.0} | values))
+from logged import NOW, log_url, prediction, stored
+from stagebook.serve.log import PredictionLog
+from stagebook.serve.store import PREDICTIONS, open_log
 
 
 @pytest.fixture
 def url(tmp_path):
-    url = os.environ.get("TEST_LOG_URL") or f"sqlite:///{tmp_path}/log.db"
-    if "TEST_LOG_URL" in os.environ:
-        META.drop_all(open_log(url))
-    return url
-
-
-def stored(url):
-    return read_predictions(url, NOW - timedelta(days=999), NOW + timedelta(days=1))
+    return log_url(tmp_path)
 
 
 def wait_for(true, seconds=10):
@@ -74,7 +60,9 @@ def test_a_kill_loses_at_most_the_window(url, tmp_path):
         process.wait()
         killed = time.time()
     asked = [line.split() for line in (tmp_path / "said").read_text().splitlines() if line.count(".") == 1]
-    old = {f"k{number}" for number, at in asked if float(at) < killed - 1.5}  # interval and one batch, on a busy machine
+    old = {
+        f"k{number}" for number, at in asked if float(at) < killed - 1.5
+    }  # interval and one batch, on a busy machine
     assert len(old) > 200
     assert old <= set(stored(url)["request_id"])
 
@@ -129,7 +117,9 @@ def test_a_repeated_request_is_one_prediction_and_rows_that_wait_are_found(url):
 
 def test_hostile_text_is_kept_and_found(url):
     log, hostile = PredictionLog(url), "a\0'; DROP TABLE predictions; --\ud800"
-    log.write([prediction(hostile, inputs={hostile: hostile, "n": float("nan")}, key={"k": hostile}), prediction(row="?")])
+    log.write(
+        [prediction(hostile, inputs={hostile: hostile, "n": float("nan")}, key={"k": hostile}), prediction(row="?")]
+    )
     assert log.flush(10)
     found = log.find(hostile)
     log.close()

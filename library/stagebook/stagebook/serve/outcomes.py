@@ -115,7 +115,7 @@ def _record(connection: sa.Connection, rows: Sequence[dict], summary: Summary) -
     known = {_subject(row): dict(row) for row in connection.execute(query).mappings()}
     replaced, predictions = [], _count_predictions(connection, rows)
     for row in rows:
-        subject, name = _subject(row), row["request_id"] and f"{row['request_id']} row {row['row']}" or row["key"]
+        subject, name = _subject(row), (row["request_id"] and f"{row['request_id']} row {row['row']}") or row["key"]
         summary.counts["all"] += 1
         old, known[subject] = known.get(subject), row
         if old and old["value"] == row["value"]:

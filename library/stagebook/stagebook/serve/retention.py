@@ -23,7 +23,9 @@ def delete_old(engine: sa.Engine, before: datetime) -> bool:
         connection.execute(PREDICTIONS.delete().where(identity.in_(found)))
         for table in (OUTCOMES, REPLACED):
             same_key = sa.exists().where(PREDICTIONS.c.key_hash == table.c.key_hash)
-            same_id = sa.exists().where(PREDICTIONS.c.request_id == table.c.request_id, PREDICTIONS.c.row == table.c.row)
+            same_id = sa.exists().where(
+                PREDICTIONS.c.request_id == table.c.request_id, PREDICTIONS.c.row == table.c.row
+            )
             by_id = sa.tuple_(table.c.request_id, table.c.row).in_(found)
             connection.execute(table.delete().where(by_id, table.c.key_hash == ""))
             connection.execute(table.delete().where(table.c.key_hash.in_(keys), ~same_key))
