@@ -1,6 +1,5 @@
 """The online side of the feature store: the newest value of each key in a database, looked up by key."""
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -11,8 +10,8 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
+from ..project.database import database_url, open_database, reason, shown
 from ..project.errors import StoreError
-from ..project.root import local_folder
 from .store import ALWAYS_KNOWN, AS_OF, KNOWN_AT, FeatureView, compute_history, text_keys, to_utc, values_at
 
 __all__ = [
@@ -31,22 +30,7 @@ MANY_KEYS = 10_000  # so many at once: reading the whole table is simpler than n
 
 def connect_store(root: Path) -> sa.Engine:
     """Return the database that FEATURE_STORE_URL names, else .local/features.db."""
-    default = sa.URL.create("sqlite", database=(local_folder(root) / "features.db").as_posix())
-    try:
-        url = sa.make_url(os.environ.get("FEATURE_STORE_URL") or default)
-        if url.drivername in ("postgres", "postgresql"):
-            url = url.set(drivername="postgresql+psycopg")
-        engine = sa.create_engine(url)
-    except (SQLAlchemyError, ImportError) as error:
-        raise StoreError(f"FEATURE_STORE_URL is no SQLAlchemy URL that works here: {error}") from None
-    if engine.dialect.name == "sqlite":  # its driver would commit before a table is made or dropped
-        sa.event.listen(engine, "connect", lambda connection, _: setattr(connection, "isolation_level", None))
-        sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(_begin(connection)))
-    return engine
-
-
-def _begin(connection: sa.Connection) -> str:
-    return "BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN"
+    return open_database(database_url(root, "FEATURE_STORE_URL", "features.db"), "FEATURE_STORE_URL")
 
 
 def materialise(
@@ -145,8 +129,7 @@ def transaction(engine: sa.Engine, view: FeatureView, writes: bool = False) -> I
         with engine.execution_options(writes=writes).begin() as connection:
             yield connection
     except SQLAlchemyError as error:
-        where = sa.URL.create(engine.url.drivername, None, None, engine.url.host, engine.url.port, engine.url.database)
-        raise StoreError(f"Feature store {where}: {_reason(engine, view, error, writes)}") from None
+        raise StoreError(f"Feature store {shown(engine.url)}: {_reason(engine, view, error, writes)}") from None
 
 
 def _reason(engine: sa.Engine, view: FeatureView, error: SQLAlchemyError, writes: bool) -> str:
@@ -155,8 +138,7 @@ def _reason(engine: sa.Engine, view: FeatureView, error: SQLAlchemyError, writes
         with suppress(SQLAlchemyError), engine.connect() as connection:
             if not _fits(connection, store_table(view)):
                 return f"it does not have {view.name} as it is defined now. `stagebook features` writes it."
-    line = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-    return line.replace(engine.url.password, "***") if engine.url.password else line
+    return reason(error, engine.url)
 
 
 def _fits(connection: sa.Connection, table: sa.Table) -> bool:

@@ -143,7 +143,7 @@ def _add_log(app: FastAPI, service: Service) -> None:
     @app.post("/outcomes", tags=["log"], responses=ERRORS)
     async def post_outcomes(request: Request) -> Response:
         """Take the true values of predictions."""
-        from .outcomes import record_outcomes
+        from .outcomes import Outcome, record_outcomes
 
         body = await read_body(request, service)
         try:
@@ -152,14 +152,19 @@ def _add_log(app: FastAPI, service: Service) -> None:
             raise Refused(422, *describe_errors(error, Outcomes)) from None
         if service.log is None:
             raise Refused(404, {"message": "predictions are not logged here"})
-        values = [one.model_dump() for one in given.outcomes]
+        outcomes = [Outcome(**one.model_dump()) for one in given.outcomes]
+        classes, source = service.current.contract.task.classes, "POST /outcomes"
         try:
-            summary = await asyncio.to_thread(record_outcomes, service.log, values, service.current.contract.task)
+            summary = await asyncio.to_thread(
+                record_outcomes, service.log.url, outcomes, classes=classes, source=source
+            )
         except DataError as error:
             raise Refused(422, {"message": str(error)}) from None
         except StagebookError as error:
             raise Refused(503, {"message": str(error)}) from None
-        return JSONResponse(summary)
+        return JSONResponse(
+            {"counts": summary.counts, "examples": summary.examples, "predictions": summary.predictions}
+        )
 
 
 def _add_state(app: FastAPI, service: Service, metrics: Metrics) -> None:
