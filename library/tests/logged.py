@@ -10,8 +10,9 @@ NOW = datetime.now(UTC)
 
 
 def prediction(request_id="r", row=0, **values):
-    given = dict(asked_at=datetime.now(UTC), model="m", version="1", key={}, inputs={"a": 1}, output={"p": 0.5})
-    return Prediction(request_id, row, **(given | {"latency_ms": 1.0} | values))
+    given = {"asked_at": datetime.now(UTC), "model": "m", "version": "1", "latency_ms": 1.0}
+    given |= {"key": {}, "inputs": {"a": 1}, "output": {"p": 0.5}}
+    return Prediction(request_id, row, **(given | values))
 
 
 def log_url(tmp_path):

@@ -40,7 +40,7 @@ def test_joined_duplicate_contradictory_and_waiting_are_counted(log):
 @pytest.mark.parametrize(("classes", "wrong"), [(CLASSES, "soon"), ([], "x"), ([], True), ([], float("nan"))])
 def test_a_wrong_value_is_named_and_nothing_is_stored(log, classes, wrong):
     good = Outcome(classes[0] if classes else 1.5, "a")
-    with pytest.raises(DataError, match="f.csv, row 2, column 'y'"):
+    with pytest.raises(DataError, match=r"f\.csv, row 2, column 'y'"):
         record_outcomes(log, [good, Outcome(wrong, "b")], classes=classes, source="f.csv", column="y")
     assert stored(log)["outcome"].isna().all()
 

@@ -179,7 +179,7 @@ class PredictionLog:
                     self.lost += refused
                     more, self._hand = bool(self._hand and self._queue), []
                 self._delete_old()
-            except Exception as error:  # the thread must live on: the batch is kept and tried again
+            except Exception as error:  # noqa: BLE001  the thread must live on: the batch is kept and tried again
                 self._ready = False
                 self._engine.dispose()
                 self.error = f"Prediction log {shown(self._engine.url)}: {reason(error, self._engine.url)}"
@@ -244,7 +244,7 @@ def _encoded(prediction: Prediction) -> dict | None:
             "output": to_json(prediction.output),
             "latency_ms": float(prediction.latency_ms),
         }
-    except Exception:
+    except Exception:  # noqa: BLE001  one row that cannot be written must not stop the others
         return None
 
 

@@ -46,10 +46,10 @@ def _outcome_columns(**options: bool) -> list[sa.Column]:
     ]
 
 
-OUTCOMES = sa.Table("outcomes", META, *_outcome_columns(primary_key=True))
-REPLACED = sa.Table("replaced_outcomes", META, *_outcome_columns(), sa.Column("replaced_at", sa.DateTime))
-sa.Index("ix_outcomes_key_hash", OUTCOMES.c.key_hash)
-sa.Index("ix_replaced_outcomes_subject", REPLACED.c.request_id, REPLACED.c.key_hash)
+BY_KEY = sa.Index("ix_outcomes_key_hash", "key_hash")
+BY_SUBJECT = sa.Index("ix_replaced_outcomes_subject", "request_id", "key_hash")
+OUTCOMES = sa.Table("outcomes", META, *_outcome_columns(primary_key=True), BY_KEY)
+REPLACED = sa.Table("replaced_outcomes", META, *_outcome_columns(), sa.Column("replaced_at", sa.DateTime), BY_SUBJECT)
 
 
 def connect_log(root: Path) -> sa.URL:
