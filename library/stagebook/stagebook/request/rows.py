@@ -12,18 +12,21 @@ from ..data.parsing.dates import ISO
 from ..data.parsing.numbers import PLAIN
 from ..data.privacy import mask_columns, personal_columns
 from ..data.schema import Column
+from ..project.errors import StagebookError
 from .contract import Contract
 
-__all__ = ["RequestError", "mask_rows", "read_keys", "to_table"]
+__all__ = ["LARGEST", "RequestError", "mask_rows", "read_keys", "to_table"]
 
 # Types of the raw table, as `to_pandera` has them; whole numbers become int64 where none may be missing.
 TYPES = {"integer": "float64", "number": "float64", "boolean": "boolean", "date": "datetime64[ns]"}
 SLOW = object()  # stands for a value that only `convert_column` can read; it takes milliseconds
+LARGEST = 3e38  # the model's numbers are float32
+FIRST_YEAR, LAST_YEAR = 1678, 2261  # of datetime64[ns]
 FEW = 20  # values; reading more at once is faster than one by one
 PLAIN_NUMBER, ISO_DATE = re.compile(PLAIN), re.compile(ISO)
 
 
-class RequestError(ValueError):
+class RequestError(StagebookError):
     """A value that a request cannot have: `row` counts from 0, `name` is the field, the text says what is allowed."""
 
     def __init__(self, allowed: str, value: object = None, row: int = 0, name: str = "") -> None:
@@ -64,13 +67,18 @@ def read_field(values: list, column: Column) -> pd.Series:
     if (slow := typed.map(lambda value: value is SLOW)).any():
         typed[slow] = _convert([as_text(value) for value, one in zip(values, slow, strict=True) if one], column)
         _refuse(values, typed.map(lambda value: isinstance(value, str)), f"must be {allowed_type(column)}")
+    if column.type == "date":
+        outside = typed.map(_is_outside).astype(bool)
+        _refuse(values, outside, f"must be a date of the years {FIRST_YEAR} to {LAST_YEAR}")
     typed = typed.astype(TYPES.get(column.type, "str"))
+    if column.type in ("integer", "number"):
+        _refuse(values, typed.abs() > LARGEST, f"must be between {-LARGEST:g} and {LARGEST:g}")
     if column.missing:
         _refuse_limits(typed, values, column)
         return typed
     _refuse(values, typed.isna(), "must have a value")
     if column.type == "integer":
-        _refuse(values, typed % 1 != 0, f"must be {allowed_type(column)}")
+        _refuse(values, (typed % 1 != 0) | (typed.abs() > 2**53), f"must be {allowed_type(column)}")
     _refuse_limits(typed, values, column)
     return typed.astype("int64") if column.type == "integer" else typed
 
@@ -91,6 +99,10 @@ def read_plain(value: object, column: Column) -> object:
         if column.type == "date" and ISO_DATE.fullmatch(value):
             return _read_date(value)
     return SLOW
+
+
+def _is_outside(value: object) -> bool:
+    return value is not None and value is not pd.NaT and not FIRST_YEAR <= value.year <= LAST_YEAR
 
 
 def _convert(texts: list[str], column: Column) -> list:
