@@ -80,7 +80,7 @@ def test_the_newest_data_is_written_and_its_age_told(store):
     ("words", "env", "said"),
     [
         (["carrier_recent", "AA"], {}, "does not have carrier_recent as it is defined now. `stagebook features`"),
-        (["weather", "JFK"], {}, "no feature view 'weather'; there is carrier_recent, destination_recent,"),
+        (["weather", "JFK"], {}, "no feature view 'weather'; there is weather_recent, schedule, destination,"),
         (["carrier_recent"], {}, "carrier_recent is looked up by carrier: one value for each, not 0 values."),
         (["carrier_recent", "AA", "--at=soon"], {}, "soon"),
         (

@@ -129,8 +129,8 @@ def run_old(project: Baked, *words: str, ok: bool | None = True) -> str:
 
 def add_feature(project: Baked) -> None:
     add_cell(project, "notebooks/40_features.ipynb", "## All features", FEATURE)
-    count = "        departures=count_departures(flights),"
-    edit_source(project, "notebooks/40_features.ipynb", count, f"{count}\n        is_weekend=is_weekend(flights),")
+    minute = '        arrival_minute=minutes_since_midnight(flights["sched_arr_time"]),'
+    edit_source(project, "notebooks/40_features.ipynb", minute, f"{minute}\n        is_weekend=is_weekend(flights),")
     own = {'    "departures",\n': '    "departures",\n    "is_weekend",\n    "carrier_left_late_1d",\n'}
     edit_source(project, "notebooks/40_features.ipynb", *own.popitem())
 

@@ -53,6 +53,7 @@ pyproject.toml
 code/PACKAGE/__init__.py
 code/PACKAGE/datasets/__init__.py code/PACKAGE/datasets/clean.py code/PACKAGE/datasets/ingest.py
 code/PACKAGE/datasets/validate.py
+code/PACKAGE/deployment/__init__.py code/PACKAGE/deployment/app.py code/PACKAGE/deployment/request.py
 code/PACKAGE/features/__init__.py code/PACKAGE/features/build.py code/PACKAGE/features/registry.py
 code/PACKAGE/models/__init__.py code/PACKAGE/models/candidates.py code/PACKAGE/models/evaluate.py
 data/README.md data/interim/.gitkeep data/processed/.gitkeep data/raw/.gitkeep
@@ -61,6 +62,7 @@ environments/README.md environments/conda.yaml environments/constraints-3.11.txt
 environments/constraints-3.13.txt
 models/.gitkeep reports/.gitkeep
 notebooks/10_ingest.ipynb notebooks/20_validate.ipynb notebooks/30_clean.ipynb notebooks/40_features.ipynb
+notebooks/45_request.ipynb
 notebooks/50_train.ipynb notebooks/60_evaluate.ipynb notebooks/65_inspect.ipynb notebooks/66_backtest.ipynb
 notebooks/70_register.ipynb
 tests/conftest.py tests/sample.yaml tests/data_validation/test_data.py tests/data_validation/test_raw.py

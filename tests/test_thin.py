@@ -75,7 +75,7 @@ def test_little_code_is_there_to_maintain(project):
 
 
 def test_the_pipeline_is_a_short_file(project):
-    assert len(project.read("dvc.yaml").splitlines()) < 220
+    assert len(project.read("dvc.yaml").splitlines()) < 245, "two dozen lines for each of ten stages"
     assert len(project.read("Makefile").splitlines()) < 90
 
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stagebook.features.online import connect_store, describe_look_up, look_up, materialise
-from stagebook.features.store import ALWAYS_KNOWN, Feature, FeatureView, join_point_in_time
+from stagebook.features.store import Feature, FeatureView, join_point_in_time
 from stagebook.project.errors import DataError, StoreError
 
 TTL = 5  # minutes
@@ -243,6 +243,7 @@ def test_a_password_is_never_shown(monkeypatch, tmp_path):
         ({"age": "hours"}, "its `age`, 'hours', must be one of `features`, a number"),
         ({"age": "word"}, "its `age`, 'word', must be one of `features`, a number"),
         ({"compute": lambda events: events.assign(known_at=2013)}, "are no times"),
+        ({"compute": lambda events: events.assign(known_at="ever")}, "ever"),
         ({"compute": lambda events: events.assign(key=1.5)}, "must be text or a whole number"),
     ],
 )
@@ -280,7 +281,7 @@ def test_a_value_that_does_not_age_is_described(tmp_path, monkeypatch):
     assert re.search(r"^  hours +24 +hours since then$", said, re.MULTILINE), said
     assert "1 days 00:00:00 before; good until a newer value is known." in said
     reference = replace(VIEW, ttl=None)
-    materialise(reference, {"events": events([("a", 1, 5)]).assign(known_at=ALWAYS_KNOWN)}, engine)
+    materialise(reference, {"events": events([("a", 1, 5)]).assign(known_at="always")}, engine)
     engine.dispose()
     said = describe_look_up(tmp_path, reference, ["a"], None)
     assert said.startswith("unit_test, key a:\n  number")

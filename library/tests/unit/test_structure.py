@@ -26,6 +26,7 @@ ORDER = [
     "gate",
     "card",
     "registry",
+    "serve",
     "step",
     "pages",
     "automate",

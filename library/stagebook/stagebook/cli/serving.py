@@ -1,4 +1,4 @@
-"""Commands that serve the model."""
+"""Commands around serving: the service and the true values of its predictions."""
 
 from ..project.root import find_root
 from .command import argument, command
@@ -26,3 +26,16 @@ def serve(port: int, host: str, model: str, certificate: str, key: str, no_log: 
     root = find_root()
     name = step_parameters(root / "params.yaml", "register").get("model_name") or project_name(root)
     return run(root, name, host, port, model, certificate, key, not no_log)
+
+
+@command(GROUP, argument("file", help="CSV, Parquet, Excel or JSON with request_id or key columns, and the true value"))
+def outcomes(file: str) -> None:
+    """Add true values to the prediction log."""
+    from ..model.task import read_task
+    from ..serve.outcomes import read_outcomes, record_outcomes
+    from ..serve.store import connect_log
+
+    root = find_root()
+    url, task = connect_log(root), read_task(root / "data" / "interim" / "task.json")
+    found = read_outcomes(file, url, task.target)
+    print(record_outcomes(url, found, classes=task.classes, source=file, column=task.target))

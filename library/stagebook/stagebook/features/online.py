@@ -1,6 +1,5 @@
 """The online side of the feature store: the newest value of each key in a database, looked up by key."""
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -11,33 +10,27 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
+from ..project.database import database_url, open_database, reason, shown
 from ..project.errors import StoreError
-from ..project.root import local_folder
 from .store import ALWAYS_KNOWN, AS_OF, KNOWN_AT, FeatureView, compute_history, text_keys, to_utc, values_at
 
-__all__ = ["connect_store", "describe_look_up", "drop_stale", "look_up", "materialise", "read_newest"]
+__all__ = [
+    "connect_store",
+    "describe_look_up",
+    "drop_stale",
+    "look_up",
+    "materialise",
+    "read_newest",
+    "store_table",
+    "transaction",
+]
 
 MANY_KEYS = 10_000  # so many at once: reading the whole table is simpler than naming them
 
 
 def connect_store(root: Path) -> sa.Engine:
     """Return the database that FEATURE_STORE_URL names, else .local/features.db."""
-    default = sa.URL.create("sqlite", database=(local_folder(root) / "features.db").as_posix())
-    try:
-        url = sa.make_url(os.environ.get("FEATURE_STORE_URL") or default)
-        if url.drivername in ("postgres", "postgresql"):
-            url = url.set(drivername="postgresql+psycopg")
-        engine = sa.create_engine(url)
-    except (SQLAlchemyError, ImportError) as error:
-        raise StoreError(f"FEATURE_STORE_URL is no SQLAlchemy URL that works here: {error}") from None
-    if engine.dialect.name == "sqlite":  # its driver would commit before a table is made or dropped
-        sa.event.listen(engine, "connect", lambda connection, _: setattr(connection, "isolation_level", None))
-        sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(_begin(connection)))
-    return engine
-
-
-def _begin(connection: sa.Connection) -> str:
-    return "BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN"
+    return open_database(database_url(root, "FEATURE_STORE_URL", "features.db"), "FEATURE_STORE_URL")
 
 
 def materialise(
@@ -64,8 +57,8 @@ def materialise(
     newest = history[history[KNOWN_AT] <= as_of].drop_duplicates(list(view.entity), keep="last", ignore_index=True)
     rows = newest.assign(**{KNOWN_AT: newest[KNOWN_AT].dt.tz_localize(None), AS_OF: as_of.replace(tzinfo=None)})
     rows = rows.astype(object).where(rows.notna(), None).to_dict("records")
-    table = _table(view)
-    with _transaction(engine, view, writes=True) as connection:
+    table = store_table(view)
+    with transaction(engine, view, writes=True) as connection:
         if not _fits(connection, table):
             table.drop(connection, checkfirst=True)
             table.create(connection)
@@ -114,14 +107,14 @@ def drop_stale(view: FeatureView, newest: pd.DataFrame, now: datetime | str | pd
 
 def read_newest(view: FeatureView, keys: pd.DataFrame, engine: sa.Engine) -> pd.DataFrame:
     """Return what is stored for each row of `keys`, of any age, with `known_at` and `as_of`."""
-    table, wanted = _table(view), text_keys(keys, view)
+    table, wanted = store_table(view), text_keys(keys, view)
     rows = list(wanted.itertuples(index=False, name=None))
     known = set(wanted.dropna().itertuples(index=False, name=None))
     query = sa.select(table)
     if len(known) < MANY_KEYS:
         query = query.where(sa.tuple_(*table.primary_key).in_(sorted(known)))
     width = len(view.entity)
-    with _transaction(engine, view) as connection:
+    with transaction(engine, view) as connection:
         found = {tuple(row[:width]): tuple(row[width:]) for row in connection.execute(query)}
     nothing = (None,) * (len(table.columns) - width)
     values = pd.DataFrame([found.get(row, nothing) for row in rows], columns=table.columns.keys()[width:])
@@ -130,24 +123,22 @@ def read_newest(view: FeatureView, keys: pd.DataFrame, engine: sa.Engine) -> pd.
 
 
 @contextmanager
-def _transaction(engine: sa.Engine, view: FeatureView, writes: bool = False) -> Iterator[sa.Connection]:
+def transaction(engine: sa.Engine, view: FeatureView, writes: bool = False) -> Iterator[sa.Connection]:
     """Yield a connection; commit at the end, or undo everything and raise StoreError."""
     try:
         with engine.execution_options(writes=writes).begin() as connection:
             yield connection
     except SQLAlchemyError as error:
-        where = sa.URL.create(engine.url.drivername, None, None, engine.url.host, engine.url.port, engine.url.database)
-        raise StoreError(f"Feature store {where}: {_reason(engine, view, error, writes)}") from None
+        raise StoreError(f"Feature store {shown(engine.url)}: {_reason(engine, view, error, writes)}") from None
 
 
 def _reason(engine: sa.Engine, view: FeatureView, error: SQLAlchemyError, writes: bool) -> str:
     """Return in one line what is wrong."""
     if getattr(error, "statement", None) and not writes:  # the database was reached
         with suppress(SQLAlchemyError), engine.connect() as connection:
-            if not _fits(connection, _table(view)):
+            if not _fits(connection, store_table(view)):
                 return f"it does not have {view.name} as it is defined now. `stagebook features` writes it."
-    line = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-    return line.replace(engine.url.password, "***") if engine.url.password else line
+    return reason(error, engine.url)
 
 
 def _fits(connection: sa.Connection, table: sa.Table) -> bool:
@@ -160,7 +151,8 @@ def _fits(connection: sa.Connection, table: sa.Table) -> bool:
 
 
 @cache
-def _table(view: FeatureView) -> sa.Table:
+def store_table(view: FeatureView) -> sa.Table:
+    """Return the table that the store has for a view."""
     kinds = {name: sa.Double if feature.type == "number" else sa.Text for name, feature in view.computed.items()}
     return sa.Table(
         f"features_{view.name}",

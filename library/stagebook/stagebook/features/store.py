@@ -11,7 +11,6 @@ from ..data.tables import read_table, set_columns
 from ..project.errors import DataError
 
 __all__ = [
-    "ALWAYS_KNOWN",
     "Feature",
     "FeatureView",
     "as_stored",
@@ -23,7 +22,8 @@ __all__ = [
 ]
 
 KNOWN_AT, AS_OF = "known_at", "as_of"  # the columns that a view has besides its own
-ALWAYS_KNOWN = pd.Timestamp(0, tz="UTC")  # `known_at` of reference data, such as the position of an airport
+ALWAYS = "always"  # `known_at` of reference data, such as the position of an airport
+ALWAYS_KNOWN = pd.Timestamp(0, tz="UTC")  # the same as a time
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ class FeatureView:
         Their names are unlike those of other views, and unlike the columns of the rows they are joined to.
     compute : callable
         Takes the sources, returns a DataFrame with the entity, `known_at` (from when the value may be used; UTC unless it
-        has a zone; `ALWAYS_KNOWN` for reference data) and the features but `age`. A value may be computed only from what
-        was known at its `known_at`.
+        has a zone; "always" for reference data) and the features but `age`. A value may be computed only from what was
+        known at its `known_at`.
     age : str, optional
         The one of `features` that is the age of the others: hours from `known_at` to the time of the question.
     """
@@ -96,7 +96,8 @@ def compute_history(view: FeatureView, tables: Mapping[str, pd.DataFrame]) -> pd
     history = view.compute(*(tables[name] for name in view.sources))
     if missing := [column for column in [*view.entity, KNOWN_AT, *view.computed] if column not in history]:
         raise DataError(f"Feature view {view.name}: `compute` returns no column {', '.join(missing)}.")
-    known_at = to_utc(history[KNOWN_AT], f"Feature view {view.name}").array
+    known_at = history[KNOWN_AT].replace(ALWAYS, ALWAYS_KNOWN.isoformat())
+    known_at = to_utc(known_at, f"Feature view {view.name}").array
     history = text_keys(history, view).assign(**{KNOWN_AT: known_at}).join(as_stored(history, view))
     history = history.dropna(subset=[*view.entity, KNOWN_AT]).sort_values(KNOWN_AT, kind="stable")
     return history.drop_duplicates([*view.entity, KNOWN_AT], keep="last", ignore_index=True)

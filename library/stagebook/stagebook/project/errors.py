@@ -29,4 +29,4 @@ class RegistryError(StagebookError):
 
 
 class StoreError(StagebookError):
-    """The online feature store cannot be used. The message never shows a password."""
+    """The online feature store or the prediction log cannot be used. The message never shows a password."""

@@ -8,6 +8,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from ..data.tables import set_columns
+from ..features.few import FEW, look_up_few
 from ..features.online import look_up, materialise
 from ..features.store import FeatureView, read_sources
 from .contract import Contract
@@ -23,6 +24,11 @@ def join_online(engine: sa.Engine) -> Join:
     def join(rows: pd.DataFrame, time_column: str, views: Sequence[FeatureView]) -> pd.DataFrame:
         now = pd.Timestamp.now("UTC")
         at = pd.to_datetime(rows[time_column], utc=True).clip(upper=now)
+        if len(rows) <= FEW:
+            found = look_up_few(views, rows, engine, at.dt.tz_localize(None).tolist())
+            features = {name: feature for view in views for name, feature in view.features.items()}
+            kinds = {name: "float32" if feature.type == "number" else "str" for name, feature in features.items()}
+            return set_columns(rows, {name: pd.array(found[name], dtype=kind) for name, kind in kinds.items()})
         for view in views:
             found = look_up(view, rows, engine, at)
             rows = set_columns(rows, {name: found[name].array for name in view.features})

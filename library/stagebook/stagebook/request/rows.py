@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
+from math import isnan
 
 import pandas as pd
 
@@ -85,7 +86,9 @@ def read_field(values: list, column: Column) -> pd.Series:
 
 def read_plain(value: object, column: Column) -> object:
     """Return what `convert_column` makes of a value, where that is plain; else SLOW."""
-    if value is None or (column.missing_values and as_text(value) in map(str, column.missing_values)):
+    if value is None or value is pd.NaT or (isinstance(value, float) and isnan(value)):
+        return None
+    if column.missing_values and as_text(value) in map(str, column.missing_values):
         return None
     if column.type in ("category", "text"):
         return as_text(value)

@@ -163,16 +163,21 @@ def _add_log(app: FastAPI, service: Service) -> None:
             raise Refused(422, *describe_errors(error, {})) from None
         if service.log is None:
             raise Refused(404, {"message": "predictions are not logged here"})
-        from .outcomes import record_outcomes
+        from .outcomes import Outcome, record_outcomes
 
-        values = [one.model_dump() for one in given.outcomes]
+        outcomes = [Outcome(**one.model_dump()) for one in given.outcomes]
+        classes, source = service.current.contract.task.classes, "POST /outcomes"
         try:
-            summary = await asyncio.to_thread(record_outcomes, service.log, values, service.current.contract.task)
+            summary = await asyncio.to_thread(
+                record_outcomes, service.log.url, outcomes, classes=classes, source=source
+            )
         except DataError as error:
             raise Refused(422, {"message": str(error)}) from None
         except StagebookError as error:
             raise Refused(503, {"message": str(error)}) from None
-        return JSONResponse(summary)
+        return JSONResponse(
+            {"counts": summary.counts, "examples": summary.examples, "predictions": summary.predictions}
+        )
 
 
 def _add_state(app: FastAPI, service: Service, metrics: Metrics) -> None:
@@ -192,6 +197,11 @@ def _add_state(app: FastAPI, service: Service, metrics: Metrics) -> None:
         waiting = service.log.waiting if service.log else 0
         state = {"status": "degraded" if problems else "ready", "version": package.version, "problems": problems}
         return state | {"log_waiting": waiting, "log_lost": service.log.lost if service.log else 0}
+
+    @app.get("/example", tags=["state"], responses={code: ERRORS[code] for code in (401, 405)})
+    async def example() -> dict:
+        """Return a body for POST /predict that works."""
+        return {"rows": [service.current.contract.example]}
 
     @app.get("/model", tags=["state"], responses={code: ERRORS[code] for code in (401, 405)})
     async def model() -> dict:

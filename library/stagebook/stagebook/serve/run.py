@@ -21,10 +21,11 @@ from ..request.online import fill_store
 from ..request.prepare import load_prepare
 from .app import create_app
 from .follow import CURRENT, STATUS
-from .log import PredictionLog, connect_log
+from .log import PredictionLog
 from .package import open_package
 from .refuse import KEY_VARIABLE
 from .service import Service
+from .store import connect_log
 
 __all__ = ["serve"]
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import numpy as np
 import pandas as pd
-from stagebook.features.store import ALWAYS_KNOWN, Feature, FeatureView
+from stagebook.features.store import Feature, FeatureView
 
 __all__ = ["AFTER_MASKING", "BEFORE_MASKING", "VIEWS", "arrival_time", "departure_time"]
 
@@ -36,6 +36,28 @@ def arrival_time(flights: pd.DataFrame, airports: pd.DataFrame) -> pd.Series:
     return pd.concat(arrived).reindex(flights.index)
 
 
+def weather_recent(weather: pd.DataFrame) -> pd.DataFrame:
+    """Return each observation, known when its hour is over: airports report some minutes before the full hour."""
+    return weather.assign(known_at=pd.to_datetime(weather["time_hour"], utc=True) + timedelta(hours=1))
+
+
+def schedule(flights: pd.DataFrame) -> pd.DataFrame:
+    """Return how many flights are planned from an airport in an hour; those cancelled or diverted later count."""
+    planned = flights.groupby(["origin", "time_hour"]).size().rename("departures").reset_index()
+    return planned.assign(known_at=pd.to_datetime(planned["time_hour"], utc=True) - TIMETABLE)
+
+
+def plane(planes: pd.DataFrame) -> pd.DataFrame:
+    """Return age and size of each plane."""
+    return planes.rename(columns={"year": "plane_year"}).assign(known_at="always")
+
+
+def destination(airports: pd.DataFrame) -> pd.DataFrame:
+    """Return where each destination is."""
+    names = {"faa": "dest", "lat": "dest_lat", "lon": "dest_lon"}
+    return airports.rename(columns=names).assign(known_at="always")
+
+
 def running_mean(events: pd.DataFrame, key: str, window: str) -> pd.DataFrame:
     """Return at each event the mean over those of the same key in the `window` that it ends."""
     events = events.dropna().sort_values("known_at", kind="stable").set_index("known_at")
@@ -63,62 +85,7 @@ def airport_recent(flights: pd.DataFrame) -> pd.DataFrame:
     return running_mean(left, "origin", "3h").rename(columns={"late": "airport_late_3h"}).reset_index()
 
 
-def weather_recent(weather: pd.DataFrame) -> pd.DataFrame:
-    """Return each observation, known when its hour is over: airports report some minutes before the full hour."""
-    return weather.assign(known_at=pd.to_datetime(weather["time_hour"], utc=True) + timedelta(hours=1))
-
-
-def schedule(flights: pd.DataFrame) -> pd.DataFrame:
-    """Return how many flights are planned from an airport in an hour; those cancelled or diverted later count."""
-    planned = flights.groupby(["origin", "time_hour"]).size().rename("departures").reset_index()
-    return planned.assign(known_at=pd.to_datetime(planned["time_hour"], utc=True) - TIMETABLE)
-
-
-def plane(planes: pd.DataFrame) -> pd.DataFrame:
-    """Return age and size of each plane."""
-    return planes.rename(columns={"year": "plane_year"}).assign(known_at=ALWAYS_KNOWN)
-
-
-def destination(airports: pd.DataFrame) -> pd.DataFrame:
-    """Return where each destination is."""
-    names = {"faa": "dest", "lat": "dest_lat", "lon": "dest_lon"}
-    return airports.rename(columns=names).assign(known_at=ALWAYS_KNOWN)
-
-
 VIEWS = (
-    FeatureView(
-        name="carrier_recent",
-        entity=("carrier",),
-        sources=("flights", "airports"),
-        owner="data science",
-        description="Punctuality of a carrier's arrivals, known when a flight arrives",
-        ttl=timedelta(days=7),
-        features={
-            "carrier_late_1d": Feature("number", "share of arrivals 15 minutes late or more, one day"),
-            "carrier_late_7d": Feature("number", "share of arrivals 15 minutes late or more, seven days"),
-        },
-        compute=carrier_recent,
-    ),
-    FeatureView(
-        name="destination_recent",
-        entity=("dest",),
-        sources=("flights", "airports"),
-        owner="data science",
-        description="Delay of the flights to a destination, known when a flight arrives",
-        ttl=timedelta(hours=6),
-        features={"destination_delay_6h": Feature("number", "mean arrival delay, minutes, six hours")},
-        compute=destination_recent,
-    ),
-    FeatureView(
-        name="airport_recent",
-        entity=("origin",),
-        sources=("flights",),
-        owner="data science",
-        description="Punctuality of the departures from an airport, known when a flight leaves",
-        ttl=timedelta(hours=3),
-        features={"airport_late_3h": Feature("number", "share of departures 15 minutes late or more, three hours")},
-        compute=airport_recent,
-    ),
     FeatureView(
         name="weather_recent",
         entity=("origin",),
@@ -177,6 +144,39 @@ VIEWS = (
             "engine": Feature("text", "kind of engine"),
         },
         compute=plane,
+    ),
+    FeatureView(
+        name="carrier_recent",
+        entity=("carrier",),
+        sources=("flights", "airports"),
+        owner="data science",
+        description="Punctuality of a carrier's arrivals, known when a flight arrives",
+        ttl=timedelta(days=7),
+        features={
+            "carrier_late_1d": Feature("number", "share of arrivals 15 minutes late or more, one day"),
+            "carrier_late_7d": Feature("number", "share of arrivals 15 minutes late or more, seven days"),
+        },
+        compute=carrier_recent,
+    ),
+    FeatureView(
+        name="destination_recent",
+        entity=("dest",),
+        sources=("flights", "airports"),
+        owner="data science",
+        description="Delay of the flights to a destination, known when a flight arrives",
+        ttl=timedelta(hours=6),
+        features={"destination_delay_6h": Feature("number", "mean arrival delay, minutes, six hours")},
+        compute=destination_recent,
+    ),
+    FeatureView(
+        name="airport_recent",
+        entity=("origin",),
+        sources=("flights",),
+        owner="data science",
+        description="Punctuality of the departures from an airport, known when a flight leaves",
+        ttl=timedelta(hours=3),
+        features={"airport_late_3h": Feature("number", "share of departures 15 minutes late or more, three hours")},
+        compute=airport_recent,
     ),
 )
 # The tail number is personal: 30_clean joins what it leads to and drops it. 40_features joins the other views.
