@@ -31,7 +31,7 @@ class RequestError(StagebookError):
     """A value that a request cannot have: `row` counts from 0, `name` is the field, the text says what is allowed."""
 
     def __init__(self, allowed: str, value: object = None, row: int = 0, name: str = "") -> None:
-        super().__init__(f"row {row}, field {name!r}: {value} {allowed}" if name else allowed)
+        super().__init__(f"row {row}, field {name!r}: {value!r} {allowed}" if name else allowed)
         self.allowed, self.value, self.row, self.name = allowed, value, row, name
 
 
@@ -57,7 +57,7 @@ def to_table(rows: Sequence[Mapping[str, object]], contract: Contract) -> pd.Dat
         try:
             columns[name] = read_field(values, column)
         except RequestError as error:
-            value = "a personal value" if name in personal else repr(error.value)
+            value = "a personal value" if name in personal else error.value
             raise RequestError(error.allowed, value, error.row, name) from None
     return pd.DataFrame(columns)
 

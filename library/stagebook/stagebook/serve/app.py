@@ -23,7 +23,7 @@ from .body import ARROW, JSON, PARQUET, content_type, parse_rows, read_body, rea
 from .metrics import Metrics
 from .openapi import describe_api
 from .page import render_page
-from .refuse import KEY_VARIABLE, Guard, Refused, describe_errors, refuse, refuse_crash, refuse_http
+from .refuse import KEY_VARIABLE, Guard, Refused, describe_errors, refuse, refuse_crash, refuse_http, show_value
 from .schema import ErrorAnswer, Outcomes
 from .service import Answer, Served, Service, utc_now
 
@@ -42,7 +42,6 @@ def create_app(service: Service) -> FastAPI:
         version=__version__,
         description="Predictions of the champion.",
         lifespan=_lifespan(service),
-        max_body_size=int(service.settings["max_megabytes"] * 1e6),
         telemetry=metrics.telemetry,
         redoc_url=None,
         redirect_slashes=False,
@@ -51,7 +50,8 @@ def create_app(service: Service) -> FastAPI:
     app.add_exception_handler(Refused, refuse)
     app.add_exception_handler(HTTPException, refuse_http)
     app.add_exception_handler(Exception, refuse_crash)
-    app.add_middleware(Guard, key=os.environ.get(KEY_VARIABLE, ""), metrics=metrics)
+    limit = service.settings["max_megabytes"]
+    app.add_middleware(Guard, key=os.environ.get(KEY_VARIABLE, ""), megabytes=limit, metrics=metrics)
     _add_predictions(app, service, metrics)
     _add_log(app, service)
     _add_state(app, service, metrics)
@@ -135,7 +135,7 @@ def _add_predictions(app: FastAPI, service: Service, metrics: Metrics) -> None:
 
 
 def _refused(error: RequestError) -> Refused:
-    detail = {"row": error.row, "field": error.name or None, "value": error.value, "message": error.allowed}
+    detail = {"row": error.row, "field": error.name or None, "value": show_value(error.value), "message": error.allowed}
     return Refused(422, {key: value for key, value in detail.items() if key != "value" or error.name})
 
 

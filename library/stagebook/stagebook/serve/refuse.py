@@ -17,7 +17,7 @@ from ..project.yaml_values import suggest
 from .metrics import Metrics
 from .service import new_request_id
 
-__all__ = ["KEY_VARIABLE", "Guard", "Refused", "describe_errors", "refuse", "refuse_crash", "refuse_http"]
+__all__ = ["KEY_VARIABLE", "Guard", "Refused", "describe_errors", "refuse", "refuse_crash", "refuse_http", "show_value"]
 
 KEY_VARIABLE = "SERVE_API_KEY"
 OPEN = {"/", "/health", "/ready", "/docs", "/openapi.json"}  # without a key
@@ -33,10 +33,11 @@ class Refused(StagebookError):
 
 
 class Guard:
-    """Gives each request an id, that of its header `X-Request-ID` if it has one; asks for the key if there is one; times it."""
+    """What all requests pass: an id (that of the header `X-Request-ID` if there is one), the key, the size of the body, a clock."""
 
-    def __init__(self, app: ASGIApp, key: str, metrics: Metrics):
+    def __init__(self, app: ASGIApp, key: str, megabytes: float, metrics: Metrics):
         self.app, self.key, self.metrics = app, key.encode(), metrics
+        self.limit, self.too_large = int(megabytes * 1e6), {"message": f"the body is larger than {megabytes:g} MB"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -57,21 +58,42 @@ class Guard:
             await send(message)
 
         try:
-            if self.key and scope["path"] not in OPEN and not self._has_key(headers):
-                message = "the header `Authorization: Bearer <key>` is missing or wrong"
-                await _answer(request_id, 401, {"message": message})(scope, receive, send_with_id)
+            if refused := self._refuse(scope["path"], headers):
+                await _answer(request_id, refused.status, *refused.details)(scope, receive, send_with_id)
                 return
+            receive = receive if b"content-length" in headers else self._count(receive)
             await self.app(scope, receive, send_with_id)
         finally:
             route = getattr(scope.get("route"), "path", "")
             self.metrics.time(scope["method"], route, status, perf_counter() - started)
+
+    def _refuse(self, path: str, headers: Mapping[bytes, bytes]) -> Refused | None:
+        """Return why a request is refused by its head alone."""
+        if self.key and path not in OPEN and not self._has_key(headers):
+            return Refused(401, {"message": "the header `Authorization: Bearer <key>` is missing or wrong"})
+        length = headers.get(b"content-length", b"")
+        return Refused(413, self.too_large) if length.isdigit() and int(length) > self.limit else None
+
+    def _count(self, receive: Receive) -> Receive:
+        """Return a `receive` that refuses a body without a length as soon as it is too large."""
+        read = 0
+
+        async def counted() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > self.limit:
+                raise Refused(413, self.too_large)
+            return message
+
+        return counted
 
     def _has_key(self, headers: Mapping[bytes, bytes]) -> bool:
         scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
         return scheme.lower() == b"bearer" and hmac.compare_digest(given.strip(), self.key)
 
 
-HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
+HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 413: {"Connection": "close"}, 503: {"Retry-After": "1"}}
 
 
 def _answer(request_id: str, status: int, *details: dict, headers: Mapping[str, str] | None = None) -> JSONResponse:
@@ -90,9 +112,7 @@ async def refuse_http(request: Request, error: HTTPException) -> JSONResponse:
     if error.status_code == 404 and message == HTTPStatus.NOT_FOUND.phrase:
         message = f"there is no {request.url.path}; see /docs"
     if error.status_code == 405:
-        message = f"{request.method} is not allowed here, but {(error.headers or {}).get('allow', 'another method')}"
-    if error.status_code == 413:
-        message = f"the body is larger than {request.app.state.service.settings['max_megabytes']:g} MB"
+        message = f"{request.method} is not allowed here, but {(error.headers or {}).get('Allow', 'another method')}"
     return _answer(request.state.id, error.status_code, {"message": message}, headers=error.headers)
 
 
@@ -114,7 +134,7 @@ def describe_errors(error: ValidationError, allowed: Mapping[str, str]) -> list[
         if (row, name) in seen:  # a union has an error for each of its types
             continue
         seen.add((row, name))
-        shown = {"value": _shown(one["input"])} if name and one["type"] != "missing" else {}
+        shown = {"value": show_value(one["input"])} if name and one["type"] != "missing" else {}
         details.append({"row": row, "field": name, **shown, "message": _message(one, name, row, allowed)})
     return details[:20]
 
@@ -128,14 +148,17 @@ def _message(error: Mapping, name: str | None, row: int | None, allowed: Mapping
         return f"is missing; it must be {allowed[name]}" if name in allowed else "is missing"
     if error["type"] == "json_invalid":
         return f"the body is no JSON: {error['msg'].removeprefix('Invalid JSON: ')}"
+    if name is None and error["type"] not in ("too_short", "too_long"):
+        return f'the body must be {{"rows": [{{...}}]}}: {error["msg"]}'
     if name in allowed:
         too_long = f" of {error['msg'].removeprefix('String should have ')}" if "too_long" in error["type"] else ""
         return f"must be {allowed[name]}{too_long}"
     return error["msg"]
 
 
-def _shown(value: object) -> object:
+def show_value(value: object) -> object:
     """Return a wrong value as the answer shows it: JSON has no NaN, and nobody reads a long text."""
+    value = value.item() if hasattr(value, "item") else value
     if isinstance(value, str):
         return value if len(value) <= 100 else f"{value[:100]}..."
     if value is None or isinstance(value, bool) or (isinstance(value, int) and abs(value) < 2**53):
