@@ -77,7 +77,7 @@ async def ask(host: str, port: int, path: str, body: bytes, connections: int, se
 
 
 def measure(port: int, path: str, body: bytes, connections: int, seconds: float, server: int) -> dict[str, float]:
-    """Return requests per second, latencies and CPU of the server process and its children, all times in milliseconds."""
+    """Return requests per second, latencies, and CPU of the server with its children, all times in milliseconds."""
     processes = [psutil.Process(server), *psutil.Process(server).children(recursive=True)]
     before = sum(sum(process.cpu_times()[:2]) for process in processes)
     own, started = time.process_time(), time.perf_counter()

@@ -1,4 +1,4 @@
-"""A service to test with: a project that is small enough to write per test, a model of it, and the process that serves it."""
+"""A service to test with: a project small enough to write per test, a model of it, and the process that serves it."""
 
 import json
 import os

@@ -32,8 +32,8 @@ class Batches:
     Parameters
     ----------
     answer : callable
-        `answer(rows, context)` returns an answer for each row, in their order, or raises for all of them. An error that has
-        `row` and `name` is about one row only.
+        `answer(rows, context)` returns an answer for each row, in their order, or raises for all of them. An error that
+        has `row` and `name` is about one row only.
     most : int
         Rows of one call.
     waiting : int

@@ -22,7 +22,7 @@ ARROW, PARQUET = "application/vnd.apache.arrow.stream", "application/vnd.apache.
 async def read_body(request: Request, service: Service, *kinds: str) -> bytes:
     """Return the body; refuse one that is of another kind than these, or does not arrive in time.
 
-    That the kind must be given keeps pages of other sites out: a browser asks the service before it sends such a request.
+    Pages of other sites cannot write here: a browser asks the service before it sends JSON elsewhere.
     """
     if (kind := content_type(request)) not in kinds:
         raise Refused(415, {"message": f"Content-Type is {kind!r}; it must be {' or '.join(kinds)}"})

@@ -1,7 +1,7 @@
 """Prometheus metrics of requests, predictions, queue and log.
 
-The requests' metric has name and labels of OpenTelemetry's conventions for HTTP. FastAPI's own telemetry, which has it too,
-takes a quarter of the time of a request; it is on only if OTEL_EXPORTER_OTLP_ENDPOINT says where traces and metrics go.
+The metric of requests is named and labelled by OpenTelemetry's conventions for HTTP. FastAPI's own telemetry has it too,
+but takes a quarter of a request's time: it is on only if OTEL_EXPORTER_OTLP_ENDPOINT says where traces and metrics go.
 """
 
 import os

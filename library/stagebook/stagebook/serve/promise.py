@@ -1,6 +1,6 @@
 """Patterns of texts that stand for numbers and dates: what the OpenAPI page promises to be accepted.
 
-The service reads more, such as `1.234,5` or `31 January 2024` where training did; each text that fits a pattern is accepted.
+Each text that fits a pattern is accepted. The service reads more, as training did: `1.234,5`, `31 January 2024`.
 """
 
 import re

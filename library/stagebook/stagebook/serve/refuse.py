@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..project.errors import StagebookError
 from ..project.yaml_values import suggest
+from ..request.rows import LARGEST
 from .metrics import Metrics
 from .service import new_request_id
 
@@ -33,7 +34,7 @@ class Refused(StagebookError):
 
 
 class Guard:
-    """What all requests pass: an id (that of the header `X-Request-ID` if there is one), the key, the size of the body, a clock."""
+    """What all requests pass: an id (that of the header `X-Request-ID` if given), the key, the limit of size, a clock."""
 
     def __init__(self, app: ASGIApp, key: str, megabytes: float, metrics: Metrics):
         self.app, self.key, self.metrics = app, key.encode(), metrics
@@ -152,7 +153,9 @@ def _message(error: Mapping, name: str | None, row: int | None, allowed: Mapping
         return f'the body must be {{"rows": [{{...}}]}}: {error["msg"]}'
     if name in allowed:
         too_long = f" of {error['msg'].removeprefix('String should have ')}" if "too_long" in error["type"] else ""
-        return f"must be {allowed[name]}{too_long}"
+        given = error["input"]
+        huge = isinstance(given, int | float) and abs(given) > LARGEST
+        return f"must be {allowed[name]}{too_long}" + f", between {-LARGEST:g} and {LARGEST:g}" * huge
     return error["msg"]
 
 

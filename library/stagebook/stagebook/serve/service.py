@@ -132,7 +132,7 @@ class Service:
                     logger.exception("model not exchanged")
 
     async def reload(self) -> None:
-        """Take the model that `current.json` names, if it is another; StagebookError if that one fails its self-test."""
+        """Take the model that `current.json` names, if it is another; StagebookError if that one does not work."""
         folder = self._find_folder()
         if folder == self._tried:
             return
