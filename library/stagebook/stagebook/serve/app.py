@@ -213,12 +213,10 @@ def _add_state(app: FastAPI, service: Service, metrics: Metrics) -> None:
         head = {"name": package.name, "version": package.version, "config": package.config, **about}
         return head | {"request": contract, "signature": signature, "card": "/model/card" if package.card else None}
 
-    @app.get(
-        "/model/card",
-        tags=["state"],
-        response_class=HTMLResponse,
-        responses={code: ERRORS[code] for code in (401, 404, 405, 500)},
-    )
+    html = {200: {"content": {"text/html": {"schema": {"type": "string"}}}}}
+    errors = {code: ERRORS[code] for code in (401, 404, 405, 500)}
+
+    @app.get("/model/card", tags=["state"], response_class=Response, responses=html | errors)
     async def card() -> Response:
         """Return the model card."""
         if (file := service.current.package.card) is None or not file.is_file():

@@ -79,10 +79,13 @@ def _read(file: Path) -> dict:
 
 def follow(name: str, folder: Path, seconds: float) -> None:
     """Fetch the champion again and again, and keep the outcome in `status.json`, until the parent process ends."""
+    import mlflow.store.db.utils
+
     from ..track.tracking import connect_mlflow
 
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # MLflow's own seven take minutes
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # the loop tries again; MLflow would for minutes
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+    mlflow.store.db.utils.MAX_RETRY_COUNT = 2
     parent, connected = os.getppid(), False
     lock = FileLock(folder / "follow.lock")  # two services of one project share the folder
     while os.getppid() == parent:

@@ -18,6 +18,7 @@ import uvicorn
 
 from ..features.online import connect_store
 from ..project.errors import StepError
+from ..project.files import write_json
 from ..project.root import local_folder
 from ..project.settings import load_object, load_views, read_settings
 from ..request.online import fill_store
@@ -28,7 +29,7 @@ from .log import PredictionLog
 from .metrics import exports_telemetry
 from .package import open_package
 from .refuse import KEY_VARIABLE
-from .service import Service
+from .service import Service, utc_now
 from .store import connect_log
 
 __all__ = ["serve"]
@@ -134,7 +135,9 @@ async def _wait_for(folder: Path, process: subprocess.Popen) -> None:
             raise StepError("the process that asks the registry ended; its error is above.")
         await asyncio.sleep(0.05)
     error = f"the registry has not answered within {PATIENCE:g} s"
-    if (folder / STATUS).is_file():
+    if not (folder / STATUS).is_file():
+        write_json({"checked_at": utc_now().isoformat(), "error": error}, folder / STATUS)  # /ready says it
+    else:
         error = json.loads((folder / STATUS).read_text(encoding="utf-8"))["error"]
     if not (folder / CURRENT).is_file():
         raise StepError(f"{error} To try a model that is no champion: make serve MODEL=models/candidate")

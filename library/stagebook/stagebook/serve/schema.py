@@ -1,5 +1,6 @@
 """What the service takes and returns, as pydantic models made from the contract: compiled checks, and the OpenAPI page."""
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -73,19 +74,21 @@ def field_type(column: Column, example: object = None) -> Any:
     if column.type in ("integer", "number"):
         limits = {key: float(value) for key, value in (("ge", column.min), ("le", column.max)) if value is not None}
         whole = {"json_schema_extra": {"type": "integer"}} if column.type == "integer" and not column.missing else {}
-        return Annotated[StrictFloat, Field(**LIMIT | limits, **whole)] | _text(100, number_pattern(column))
+        return Annotated[StrictFloat, Field(**LIMIT | limits, **whole)] | _text(100, number_pattern(column), example)
     if column.type == "boolean":
         return StrictBool | _text(20, "^(yes|no|true|false)?$" if column.missing else "^(yes|no|true|false)$")
     if column.type == "date":
-        return _text(100, date_pattern(column))
+        return _text(100, date_pattern(column), example)
     if column.pattern:
         as_example = time_pattern(example) if column.role == "time" and isinstance(example, str) else None
         return _text(LONGEST, as_example or column.pattern)
     return CODE
 
 
-def _text(longest: int, pattern: str) -> Any:
+def _text(longest: int, pattern: str, example: object = None) -> Any:
     """Return the type of a text whose pattern is only promised: `to_table` reads more, and tells what is wrong."""
+    if isinstance(example, str) and not re.search(pattern, example):
+        pattern = f"{pattern}|^{re.escape(example)}$"  # such as 14.05.2024, as training has it
     return Annotated[StrictStr, Field(max_length=longest, json_schema_extra={"pattern": pattern})]
 
 
