@@ -47,7 +47,7 @@ print(json.dumps({"model": str(package.file), "inputs": {"rows": [inputs]}, "raw
 ONE_BY_ONE = """
 import sys
 from stagebook.serve import batches
-batches.Batches.__init__.__defaults__ = (1, 5000)
+batches.Batches.__init__.__defaults__, batches.LINGER = (1, 5000), 0
 from stagebook.cli.main import main
 sys.exit(main())
 """

@@ -1,5 +1,6 @@
 """What the OpenAPI page promises, tried by schemathesis: what it allows is answered, all else is refused."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -25,4 +26,5 @@ def test_schemathesis_finds_nothing(tmp_path):
         assert client.get("/health").status_code == 200
     assert done.returncode == 0, done.stdout[-6000:]
     assert "9 selected" in done.stdout, done.stdout[:1500]
+    assert re.search(r"Examples .*\n\n.* 1 passed", done.stdout), "the page's own example is tried"
     assert "Traceback" not in (root / "serve.out").read_text()

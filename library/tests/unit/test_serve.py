@@ -7,6 +7,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
+import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,6 +25,7 @@ from stagebook.request.rows import RequestError, to_table
 from stagebook.serve.batches import Batches, Busy
 from stagebook.serve.predictor import Predictor
 from stagebook.serve.promise import date_pattern, digits_between, number_pattern, time_pattern
+from stagebook.serve.schema import make_body
 
 CONFIG = {
     "task": "binary",
@@ -124,6 +126,20 @@ def test_what_the_page_promises_of_dates_is_accepted(low, high, data):
     column = Column("x", "date", min=low, max=high, missing=False)
     text = data.draw(st.from_regex(date_pattern(column).replace("$", r"\Z"), fullmatch=True))
     assert to_table([{"x": text}], contract_of(column))["x"].notna().all()
+
+
+def test_the_example_of_a_contract_is_what_its_page_promises():
+    columns = {
+        "day": (Column("day", "date", day_first=True), "14.05.2024"),
+        "price": (Column("price", "number", decimal=",", min=0), "1.404,45"),
+        "hour": (Column("hour", "text", role="time", pattern="^.*Z$"), "2024-02-29T20:00:00Z"),
+        "self": (Column("self", "integer", missing=False), 3),
+    }
+    table = Table("t", {name: column for name, (column, _) in columns.items()})
+    contract = Contract(table, TASK, {}, {}, example={name: value for name, (_, value) in columns.items()})
+    schema = make_body(contract, 10).model_json_schema()
+    assert schema["examples"] == [{"rows": [contract.example]}]
+    jsonschema.validate(schema["examples"][0], schema)
 
 
 def test_the_pattern_of_a_time_is_that_of_its_example():

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,6 +12,8 @@ from time import perf_counter
 from ..project.errors import StagebookError
 
 __all__ = ["Batches", "Busy"]
+
+LINGER = 0.002  # seconds
 
 
 class Busy(StagebookError):
@@ -74,6 +77,8 @@ class Batches:
         while batch := self._take():
             if there := [one for one in batch if not one.future.cancelled()]:  # the other callers went away
                 self._answer(there)
+            if self._queue:  # others came meanwhile: those that are answered now ask again, and share the next call
+                time.sleep(LINGER)
 
     def _take(self) -> list[_Waiting]:
         """Wait for requests and return as many as one call may have; none once it is closed."""

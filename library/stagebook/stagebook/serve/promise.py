@@ -10,7 +10,8 @@ from ..data.schema import Column
 
 __all__ = ["date_pattern", "digits_between", "number_pattern", "time_pattern"]
 
-MONTH_DAY = "(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"
+# All days of a year but 29 February.
+MONTH_DAY = "((0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])|(0[13-9]|1[0-2])-(29|30)|(0[13578]|1[02])-31)"
 HOUR = "([01][0-9]|2[0-3])"
 
 
@@ -31,7 +32,7 @@ def number_pattern(column: Column) -> str:
 def date_pattern(column: Column) -> str:
     """Return the pattern of dates: whole years between the limits of the column."""
     first = 1900 if column.min is None else int(column.min[:4]) + (column.min[4:10] != "-01-01")
-    last = 2099 if column.max is None else int(column.max[:4]) - (column.max[4:10] < "-12-28")
+    last = 2099 if column.max is None else int(column.max[:4]) - (column.max[4:10] < "-12-31")
     days = f"({digits_between(first, last)})-{MONTH_DAY}" if first <= last else f"({column.min}|{column.max})"
     return f"^({days})?$" if column.missing else f"^{days}$"
 
@@ -65,5 +66,5 @@ def _same_length(low: str, high: str) -> str:
         parts.append(f"{last}({_same_length('0' * rest, high[1:])})")
         last -= 1
     if first <= last:
-        parts.append(f"[{first}-{last}]" + (f"[0-9]{{{rest}}}" if rest else ""))
+        parts.append(f"[{first}-{last}]" + (f"[0-9]{{{rest}}}" if rest > 1 else "[0-9]" * rest))
     return "|".join(parts)

@@ -81,7 +81,7 @@ def field_type(column: Column, example: object = None) -> Any:
         return _text(100, date_pattern(column), example)
     if column.pattern:
         as_example = time_pattern(example) if column.role == "time" and isinstance(example, str) else None
-        return _text(LONGEST, as_example or column.pattern)
+        return _text(LONGEST, as_example or column.pattern, example)
     return CODE
 
 
