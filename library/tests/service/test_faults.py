@@ -10,12 +10,15 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from serving import EXAMPLE, free_port, serving, start, wait_for, write_service
+from stagebook.project.errors import StepError
+from stagebook.serve.metrics import exports_telemetry
 
 pytestmark = pytest.mark.slow
 JSON = {"content-type": "application/json"}
@@ -338,3 +341,33 @@ def test_metrics_count_by_route_and_version(client):
     assert 'http_route="/predict"' in text
     assert "/nothing" not in text, "a path that no route has makes no series"
     assert threading.active_count() < 50
+
+
+def test_traces_and_metrics_go_where_the_variable_says(root):
+    received = set()
+
+    class Collector(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["content-length"]))
+            received.add(self.path)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    collector = HTTPServer(("127.0.0.1", 0), Collector)
+    threading.Thread(target=collector.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{collector.server_port}"
+    often = {"OTEL_BSP_SCHEDULE_DELAY": "100", "OTEL_METRIC_EXPORT_INTERVAL": "200", "NO_PROXY": "127.0.0.1"}
+    with serving(root, "--no-log", OTEL_EXPORTER_OTLP_ENDPOINT=address, **often) as client:
+        assert ask(client, one()).status_code == 200
+        wait_for(lambda: {"/v1/traces", "/v1/metrics"} <= received)
+    collector.shutdown()
+
+
+def test_an_address_for_traces_without_the_exporter_names_the_extra(monkeypatch):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+    monkeypatch.setattr("stagebook.serve.metrics.EXPORTER", "opentelemetry.no_such_exporter.http")
+    with pytest.raises(StepError, match=r"stagebook\[otlp\]"):
+        exports_telemetry()
