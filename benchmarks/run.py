@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ruamel.yaml import YAML
+from serving import HEADING, measure_serving
 
 HERE = Path(__file__).resolve().parent
 TEMPLATE = HERE.parent
@@ -59,6 +60,7 @@ def main() -> None:
         "command line": lambda: [command_line(options.rounds)],
         "fast tests": lambda: [fast_tests()],
         "ten times": lambda: ten_times(options.rounds),
+        "serving": lambda: serving(options.rounds),
     }
     if unknown := set(options.only) - measures.keys():
         parser.error(f"there is no measure {min(unknown)!r}, but {', '.join(measures)}")
@@ -340,6 +342,14 @@ def ten_times(rounds: int) -> list[dict]:
     ]
 
 
+def serving(rounds: int) -> list[dict]:
+    """Requests to the model that the pipeline registers. They have a section of their own."""
+    set_parameters(PROJECT, {})
+    run("dvc", "repro")
+    measure_serving(PROJECT, rounds, BUILD / "serving")
+    return []
+
+
 def write(rows: list[dict], rounds: int, resumed: bool, left: list[str]) -> None:
     """Write the table, with the machine and the versions."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
@@ -368,7 +378,9 @@ def write(rows: list[dict], rounds: int, resumed: bool, left: list[str]) -> None
         + ".",
         "",
     ]
-    (HERE / "results.md").write_text("\n".join(lines), encoding="utf-8")
+    file = HERE / "results.md"
+    _, heading, section = file.read_text(encoding="utf-8").partition(HEADING)
+    file.write_text("\n".join(lines) + "\n" * bool(heading) + heading + section, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def test_what_is_given_stands_beside_the_defaults(tmp_path):
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("view = ''", r"\[tool.stagebook\]: 'view' is not known; there is views, trusted_types, report_scripts, warm_process, check_files"),
+        ("view = ''", r"\[tool.stagebook\]: 'view' is not known; there is views, request, service, trusted_types"),
         ("trusted_types = 'a.B'", r"\[tool.stagebook\]: trusted_types is 'a.B'; it must be list"),
         ("warm_process = 3", r"\[tool.stagebook\]: warm_process is 3; it must be dict"),
         ("[tool.stagebook.warm_process]\nidle_minutes = '3'", r"warm_process: idle_minutes is '3'; it must be float, like 15.0"),

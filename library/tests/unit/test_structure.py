@@ -219,7 +219,10 @@ NOT_IMPORTED = {
     "uv": "run as a command",
     "furo": "named in Sphinx's settings",
     "myst-nb": "named in Sphinx's settings",
+    "httptools": "uvicorn parses HTTP with it",
+    "opentelemetry-exporter-otlp-proto-http": "FastAPI sends traces with it",
     "sphinx": "run as a command",
+    "uvloop": "uvicorn's event loop",
 }
 
 

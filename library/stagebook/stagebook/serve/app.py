@@ -1,33 +1,37 @@
 """The web application: routes, limits, errors, metrics. `make_app` of the project calls `create_app` and may add to it."""
 
 import asyncio
-import json
 import logging
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from time import perf_counter
+from typing import Any
 
-from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 from pydantic import ValidationError
+from pydantic_core import to_json
+from starlette.exceptions import HTTPException
 
 from .. import __version__
 from ..project.errors import DataError, StagebookError
 from ..request.rows import RequestError
 from .batches import Busy
-from .body import ARROW, parse_rows, read_body, read_table_rows, write_table_rows
+from .body import ARROW, JSON, PARQUET, content_type, parse_rows, read_body, read_table_rows, write_table_rows
 from .metrics import Metrics
 from .openapi import describe_api
 from .page import render_page
-from .refuse import KEY_VARIABLE, Guard, Refused, describe_errors, refuse, refuse_http
+from .refuse import KEY_VARIABLE, Guard, Refused, describe_errors, refuse, refuse_crash, refuse_http, show_value
 from .schema import ErrorAnswer, Outcomes
-from .service import Answer, Service, utc_now
+from .service import Answer, Served, Service, utc_now
 
 __all__ = ["create_app"]
 
 logger = logging.getLogger("stagebook.serve")
-ERRORS = {code: {"model": ErrorAnswer} for code in (400, 401, 404, 408, 413, 415, 422, 503)}
+ERRORS = {code: {"model": ErrorAnswer} for code in (400, 401, 404, 405, 408, 413, 415, 422, 500, 503)}
+LARGE = 20_000  # bytes of a body that is read, and answered, beside the loop that takes requests
 
 
 def create_app(service: Service) -> FastAPI:
@@ -38,14 +42,16 @@ def create_app(service: Service) -> FastAPI:
         version=__version__,
         description="Predictions of the champion.",
         lifespan=_lifespan(service),
-        max_body_size=int(service.settings["max_megabytes"] * 1e6),
         telemetry=metrics.telemetry,
         redoc_url=None,
+        redirect_slashes=False,
     )
     app.state.service = service
     app.add_exception_handler(Refused, refuse)
     app.add_exception_handler(HTTPException, refuse_http)
-    app.add_middleware(Guard, key=os.environ.get(KEY_VARIABLE, ""))
+    app.add_exception_handler(Exception, refuse_crash)
+    limit = service.settings["max_megabytes"]
+    app.add_middleware(Guard, key=os.environ.get(KEY_VARIABLE, ""), megabytes=limit, metrics=metrics)
     _add_predictions(app, service, metrics)
     _add_log(app, service)
     _add_state(app, service, metrics)
@@ -64,66 +70,73 @@ def _lifespan(service: Service) -> Callable:
     return lifespan
 
 
+async def _call(large: bool, work: Callable, *arguments: object) -> Any:
+    """Call `work`, in a thread if the body is large: others are answered meanwhile."""
+    return await asyncio.to_thread(work, *arguments) if large else work(*arguments)
+
+
 def _add_predictions(app: FastAPI, service: Service, metrics: Metrics) -> None:
-    async def answer(rows: list[dict]) -> list[Answer]:
+    async def answer(rows: list[dict], served: Served) -> list[Answer]:
         try:
             async with asyncio.timeout(service.settings["seconds"]):
-                return await service.batches.submit(rows)
+                return await service.batches.submit(rows, served)
         except Busy:
             raise Refused(503, {"message": "too many rows wait; try again"}) from None
         except TimeoutError:
             raise Refused(503, {"message": f"no answer within {service.settings['seconds']:g} s"}) from None
         except RequestError as error:
-            detail = {"row": error.row, "field": error.name or None, "value": error.value, "message": error.allowed}
-            raise Refused(422, detail) from None
+            raise _refused(error) from None
         except StagebookError as error:
             logger.error("cannot answer: %s", error)
             raise Refused(503, {"message": str(error)}) from None
 
-    def reply(request: Request, answers: list[Answer]) -> JSONResponse:
+    def finish(request: Request, answers: list[Answer], asked_at: datetime, started: float) -> None:
+        service.record(request.state.id, answers, asked_at, started)
+        metrics.count(answers)
+
+    def reply(request: Request, answers: list[Answer]) -> Response:
         package = answers[0].served.package
         head = {"request_id": request.state.id, "model": package.name, "version": package.version}
-        return JSONResponse({**head, "predictions": [one.output for one in answers]})
+        return Response(to_json({**head, "predictions": [one.output for one in answers]}), media_type=JSON)
 
     @app.post("/predict", tags=["predictions"], responses=ERRORS)
     async def predict(request: Request) -> Response:
         """Predict for raw rows: the fields that are known when the prediction is asked for."""
         asked_at, started = utc_now(), perf_counter()
-        rows = parse_rows(await read_body(request, service), service.current.body)
-        answers = await answer(rows)
-        service.record(request.state.id, answers, asked_at, started)
-        metrics.count(answers)
+        body, served = await read_body(request, service, JSON), service.current
+        rows = await _call(len(body) > LARGE, parse_rows, body, served.body, served.allowed)
+        answers = await answer(rows, served)
+        finish(request, answers, asked_at, started)
         return reply(request, answers)
 
     @app.post("/predict/inputs", tags=["predictions"], responses=ERRORS)
     async def predict_inputs(request: Request) -> Response:
         """Predict for inputs of the model, from callers that make the features themselves."""
         asked_at, started = utc_now(), perf_counter()
-        served = service.current
-        rows = parse_rows(await read_body(request, service), served.inputs_body)
-        columns = {
-            name: [row[name] for row in rows]
-            if kind == "text"
-            else [float("nan") if row[name] is None else row[name] for row in rows]
-            for name, kind in served.contract.features.items()
-        }
-        answers = [
-            Answer(served, output, row, {}) for output, row in zip(service.predict(columns, served), rows, strict=True)
-        ]
-        service.record(request.state.id, answers, asked_at, started)
-        metrics.count(answers)
+        body, served = await read_body(request, service, JSON), service.current
+        large = len(body) > LARGE
+        rows = await _call(large, parse_rows, body, served.inputs_body, served.allowed_inputs)
+        try:
+            answers = await _call(large, service.answer_inputs, rows, served)
+        except RequestError as error:
+            raise _refused(error) from None
+        finish(request, answers, asked_at, started)
         return reply(request, answers)
 
     @app.post("/predict/table", tags=["predictions"], responses=ERRORS)
     async def predict_table(request: Request) -> Response:
         """Predict for a table of raw rows, Arrow or Parquet; the answer is an Arrow stream."""
         asked_at, started = utc_now(), perf_counter()
-        body = await read_body(request, service)
-        rows = await asyncio.to_thread(read_table_rows, body, request.headers.get("content-type", ""), service)
-        answers = await answer(rows)
-        service.record(request.state.id, answers, asked_at, started)
-        metrics.count(answers)
+        body, served = await read_body(request, service, ARROW, PARQUET), service.current
+        rows = await asyncio.to_thread(read_table_rows, body, content_type(request), service)
+        answers = await answer(rows, served)
+        finish(request, answers, asked_at, started)
         return Response(write_table_rows([one.output for one in answers]), media_type=ARROW)
+
+
+def _refused(error: RequestError) -> Refused:
+    detail = {"row": error.row, "field": error.name or None, "value": show_value(error.value), "message": error.allowed}
+    return Refused(422, {key: value for key, value in detail.items() if key != "value" or error.name})
 
 
 def _add_log(app: FastAPI, service: Service) -> None:
@@ -138,20 +151,20 @@ def _add_log(app: FastAPI, service: Service) -> None:
             raise Refused(503, {"message": str(error)}) from None
         if not found:
             raise Refused(404, {"message": f"there is no prediction {request_id!r}"})
-        return JSONResponse(json.loads(json.dumps(found, default=str)))
+        return Response(to_json(found, fallback=str), media_type=JSON)
 
     @app.post("/outcomes", tags=["log"], responses=ERRORS)
     async def post_outcomes(request: Request) -> Response:
         """Take the true values of predictions."""
-        from .outcomes import Outcome, record_outcomes
-
-        body = await read_body(request, service)
+        body = await read_body(request, service, JSON)
         try:
             given = Outcomes.model_validate_json(body)
         except ValidationError as error:
-            raise Refused(422, *describe_errors(error, Outcomes)) from None
+            raise Refused(422, *describe_errors(error, {})) from None
         if service.log is None:
             raise Refused(404, {"message": "predictions are not logged here"})
+        from .outcomes import Outcome, record_outcomes
+
         outcomes = [Outcome(**one.model_dump()) for one in given.outcomes]
         classes, source = service.current.contract.task.classes, "POST /outcomes"
         try:
@@ -172,12 +185,12 @@ def _add_state(app: FastAPI, service: Service, metrics: Metrics) -> None:
     async def page() -> HTMLResponse:
         return render_page(service)
 
-    @app.get("/health", tags=["state"])
+    @app.get("/health", tags=["state"], responses={405: ERRORS[405]})
     async def health() -> dict[str, str]:
         """Tell that the process answers."""
         return {"status": "ok"}
 
-    @app.get("/ready", tags=["state"])
+    @app.get("/ready", tags=["state"], responses={405: ERRORS[405]})
     async def ready() -> dict:
         """Tell which model answers, and what is wrong although it does."""
         package, problems = service.current.package, service.problems()
@@ -185,12 +198,12 @@ def _add_state(app: FastAPI, service: Service, metrics: Metrics) -> None:
         state = {"status": "degraded" if problems else "ready", "version": package.version, "problems": problems}
         return state | {"log_waiting": waiting, "log_lost": service.log.lost if service.log else 0}
 
-    @app.get("/example", tags=["state"])
+    @app.get("/example", tags=["state"], responses={code: ERRORS[code] for code in (401, 405)})
     async def example() -> dict:
         """Return a body for POST /predict that works."""
         return {"rows": [service.current.contract.example]}
 
-    @app.get("/model", tags=["state"])
+    @app.get("/model", tags=["state"], responses={code: ERRORS[code] for code in (401, 405)})
     async def model() -> dict:
         """Return version, metrics, inputs and outputs of the model."""
         package = service.current.package
@@ -200,7 +213,10 @@ def _add_state(app: FastAPI, service: Service, metrics: Metrics) -> None:
         head = {"name": package.name, "version": package.version, "config": package.config, **about}
         return head | {"request": contract, "signature": signature, "card": "/model/card" if package.card else None}
 
-    @app.get("/model/card", tags=["state"], response_class=HTMLResponse, responses={404: {"model": ErrorAnswer}})
+    html = {200: {"content": {"text/html": {"schema": {"type": "string"}}}}}
+    errors = {code: ERRORS[code] for code in (401, 404, 405, 500)}
+
+    @app.get("/model/card", tags=["state"], response_class=Response, responses=html | errors)
     async def card() -> Response:
         """Return the model card."""
         if (file := service.current.package.card) is None or not file.is_file():

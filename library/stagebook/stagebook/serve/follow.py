@@ -4,9 +4,12 @@ import json
 import os
 import sys
 import time
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+
+from filelock import FileLock
 
 from ..project.errors import RegistryError, StagebookError
 from ..project.files import replace_folder, write_json
@@ -76,19 +79,27 @@ def _read(file: Path) -> dict:
 
 def follow(name: str, folder: Path, seconds: float) -> None:
     """Fetch the champion again and again, and keep the outcome in `status.json`, until the parent process ends."""
+    import mlflow.store.db.utils
+
     from ..track.tracking import connect_mlflow
 
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # the loop tries again; MLflow would for minutes
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+    mlflow.store.db.utils.MAX_RETRY_COUNT = 2
     parent, connected = os.getppid(), False
+    lock = FileLock(folder / "follow.lock")  # two services of one project share the folder
     while os.getppid() == parent:
         error = None
-        try:
-            connected = connected or bool(connect_mlflow())
-            fetch_champion(name, folder)
-        except StagebookError as problem:
-            error = str(problem)
-        except Exception as problem:  # noqa: BLE001 the registry is away, in one of MLflow's many ways; try again
-            error = f"the registry cannot be reached: {str(problem).splitlines()[0][:300]}"
-        write_json({"checked_at": datetime.now(UTC).isoformat(timespec="seconds"), "error": error}, folder / STATUS)
+        with lock:
+            try:
+                connected = connected or bool(connect_mlflow())
+                fetch_champion(name, folder)
+            except StagebookError as problem:
+                error = str(problem)
+            except Exception as problem:  # noqa: BLE001 the registry is away, in one of MLflow's many ways; try again
+                error = f"the registry cannot be reached: {(str(problem).splitlines() or [repr(problem)])[0][:300]}"
+            with suppress(OSError):  # a full disk: the service sees that the file gets old
+                write_json({"checked_at": datetime.now(UTC).isoformat(), "error": error}, folder / STATUS)
         time.sleep(seconds)
 
 

@@ -6,7 +6,11 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
+from ..data.schema import Column
+from ..model.task import Task
+from ..request.rows import LARGEST
 from .body import ARROW, PARQUET
+from .promise import number_pattern
 from .refuse import KEY_VARIABLE
 from .schema import Outcomes
 from .service import Service
@@ -23,6 +27,7 @@ def describe_api(app: FastAPI, service: Service) -> dict:
     for path, body in bodies.items():
         reference = _add_schema(schemas, body)
         described["paths"][path]["post"]["requestBody"] = _content(reference)
+    schemas["Outcome"]["properties"]["value"] = _true_value(served.contract.task)
     reply = _content(_add_schema(schemas, served.answer, "serialization"))["content"]
     for path in ("/predict", "/predict/inputs"):
         described["paths"][path]["post"]["responses"]["200"]["content"] = reply
@@ -36,6 +41,15 @@ def describe_api(app: FastAPI, service: Service) -> dict:
         described["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
         described["security"] = [{"key": []}]
     return described
+
+
+def _true_value(task: Task) -> dict:
+    """Return what the true value of a prediction may be."""
+    if task.classes:
+        return {"enum": task.classes, "description": f"the true {task.target}"}
+    texts = {"type": "string", "pattern": number_pattern(Column(task.target, "number", missing=False))}
+    number = {"type": "number", "minimum": -LARGEST, "maximum": LARGEST}
+    return {"anyOf": [number, texts], "description": f"the true {task.target}"}
 
 
 def _content(reference: dict) -> dict:

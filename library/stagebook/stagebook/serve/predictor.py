@@ -30,6 +30,7 @@ class Predictor:
 
     def __init__(self, file: str | Path, config: Mapping[str, str], threads: int = 1):
         self.task, self.classes = config["task"], json.loads(config.get("classes") or "[]")
+        self._class_names = np.array(self.classes, dtype=object)
         self.threshold = float(config["threshold"]) if "threshold" in config else None
         self.half_width = float(config["interval_half_width"]) if "interval_half_width" in config else None
         if Path(file).suffix == ".skops":
@@ -80,14 +81,13 @@ class Predictor:
                 answer |= {"upper": answer["prediction"] + self.half_width}
             return answer
         values = values.clip(0, 1).astype(float)  # a sum of float32 shares may come to 1.0000001
-        classes = np.array(self.classes, dtype=object)
         if self.task == "multiclass":
             shares = {f"probability_{name}": values[:, place] for place, name in enumerate(self.classes)}
-            return {"prediction": classes[values.argmax(axis=1)], **shares}
+            return {"prediction": self._class_names[values.argmax(axis=1)], **shares}
         answer = {"probability": values[:, -1]}
         if self.threshold is None:
             return answer
-        return {"prediction": classes[(values[:, -1] >= self.threshold).astype(int)], **answer}
+        return {"prediction": self._class_names[(values[:, -1] >= self.threshold).astype(int)], **answer}
 
 
 def _open_onnx(file: Path, threads: int):

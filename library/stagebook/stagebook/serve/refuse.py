@@ -2,23 +2,30 @@
 
 import hmac
 import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from time import perf_counter
 
-from fastapi import HTTPException, Request
+from fastapi import Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ValidationError
-from starlette.datastructures import Headers, MutableHeaders
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..project.errors import StagebookError
+from ..project.yaml_values import suggest
+from ..request.rows import LARGEST
+from .metrics import Metrics
 from .service import new_request_id
 
-__all__ = ["KEY_VARIABLE", "Guard", "Refused", "describe_errors", "refuse", "refuse_http"]
+__all__ = ["KEY_VARIABLE", "Guard", "Refused", "describe_errors", "refuse", "refuse_crash", "refuse_http", "show_value"]
 
 KEY_VARIABLE = "SERVE_API_KEY"
 OPEN = {"/", "/health", "/ready", "/docs", "/openapi.json"}  # without a key
 REQUEST_ID = re.compile(r"[\w.-]{1,100}", re.ASCII)
 
 
-class Refused(Exception):
+class Refused(StagebookError):
     """A request that gets an error: its status, and what is wrong."""
 
     def __init__(self, status: int, *details: dict):
@@ -27,65 +34,136 @@ class Refused(Exception):
 
 
 class Guard:
-    """Gives each request an id, that of its header `X-Request-ID` if it has one, and asks for the key if there is one."""
+    """What all requests pass: an id (that of the header `X-Request-ID` if given), the key, the limit of size, a clock."""
 
-    def __init__(self, app: ASGIApp, key: str):
-        self.app, self.key = app, key.encode()
+    def __init__(self, app: ASGIApp, key: str, megabytes: float, metrics: Metrics):
+        self.app, self.key, self.metrics = app, key.encode(), metrics
+        self.limit, self.too_large = int(megabytes * 1e6), {"message": f"the body is larger than {megabytes:g} MB"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        given = headers.get("x-request-id", "")
+        started, status = perf_counter(), 500
+        headers = dict(scope["headers"])
+        given = headers.get(b"x-request-id", b"").decode("latin-1")
         request_id = given if REQUEST_ID.fullmatch(given) else new_request_id()
         scope.setdefault("state", {})["id"] = request_id
 
         async def send_with_id(message: Message) -> None:
+            nonlocal status
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)["x-request-id"] = request_id
+                status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
             await send(message)
 
-        if self.key and scope["path"] not in OPEN and not self._has_key(headers):
-            message = "the header `Authorization: Bearer <key>` is missing or wrong"
-            answer = JSONResponse({"request_id": request_id, "detail": [{"message": message}]}, 401)
-            await answer(scope, receive, send_with_id)
-            return
-        await self.app(scope, receive, send_with_id)
+        try:
+            if refused := self._refuse(scope["path"], headers):
+                await _answer(request_id, refused.status, *refused.details)(scope, receive, send_with_id)
+                return
+            receive = receive if b"content-length" in headers else self._count(receive)
+            await self.app(scope, receive, send_with_id)
+        finally:
+            route = getattr(scope.get("route"), "path", "")
+            self.metrics.time(scope["method"], route, status, perf_counter() - started)
 
-    def _has_key(self, headers: Headers) -> bool:
-        given = headers.get("authorization", "").removeprefix("Bearer ")
-        return hmac.compare_digest(given.encode(), self.key)
+    def _refuse(self, path: str, headers: Mapping[bytes, bytes]) -> Refused | None:
+        """Return why a request is refused by its head alone."""
+        if self.key and path not in OPEN and not self._has_key(headers):
+            return Refused(401, {"message": "the header `Authorization: Bearer <key>` is missing or wrong"})
+        length = headers.get(b"content-length", b"")
+        return Refused(413, self.too_large) if length.isdigit() and int(length) > self.limit else None
+
+    def _count(self, receive: Receive) -> Receive:
+        """Return a `receive` that refuses a body without a length as soon as it is too large."""
+        read = 0
+
+        async def counted() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > self.limit:
+                raise Refused(413, self.too_large)
+            return message
+
+        return counted
+
+    def _has_key(self, headers: Mapping[bytes, bytes]) -> bool:
+        scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
+        return scheme.lower() == b"bearer" and hmac.compare_digest(given.strip(), self.key)
+
+
+HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 413: {"Connection": "close"}, 503: {"Retry-After": "1"}}
+
+
+def _answer(request_id: str, status: int, *details: dict, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    content = {"request_id": request_id, "detail": list(details)}
+    return JSONResponse(content, status, {**HEADERS.get(status, {}), **(headers or {})})
 
 
 async def refuse(request: Request, error: Refused) -> JSONResponse:
     """Answer a request that was refused."""
-    headers = {"Retry-After": "1"} if error.status == 503 else None
-    content = {"request_id": request.state.id, "detail": list(error.details)}
-    return JSONResponse(content, error.status, headers)
+    return _answer(request.state.id, error.status, *error.details)
 
 
 async def refuse_http(request: Request, error: HTTPException) -> JSONResponse:
     """Answer what no route knows, or what is too large, in the form of all errors."""
-    return await refuse(request, Refused(error.status_code, {"message": str(error.detail)}))
+    message = str(error.detail)
+    if error.status_code == 404 and message == HTTPStatus.NOT_FOUND.phrase:
+        message = f"there is no {request.url.path}; see /docs"
+    if error.status_code == 405:
+        message = f"{request.method} is not allowed here, but {(error.headers or {}).get('Allow', 'another method')}"
+    return _answer(request.state.id, error.status_code, {"message": message}, headers=error.headers)
 
 
-def describe_errors(error: ValidationError, model: type[BaseModel]) -> list[dict]:
-    """Return what is wrong with a body: row, field, value and message."""
+async def refuse_crash(request: Request, error: Exception) -> JSONResponse:
+    """Answer a request on which the service failed; the log has the traceback."""
+    request_id = request.scope.get("state", {}).get("id", "")
+    answer = _answer(request_id, 500, {"message": "the service failed; its log tells why, under this request id"})
+    answer.headers["X-Request-ID"] = request_id
+    return answer
+
+
+def describe_errors(error: ValidationError, allowed: Mapping[str, str]) -> list[dict]:
+    """Return what is wrong with a body: row, field, value and message. `allowed` says what a field may be, in words."""
     details, seen = [], set()
     for one in error.errors(include_url=False, include_context=False):
-        place = [part for part in one["loc"] if part != "rows"]
+        place = [part for part in one["loc"] if part not in ("rows", "outcomes")]
         row = place[0] if place and isinstance(place[0], int) else None
         name = str(place[1]) if len(place) > 1 else None
         if (row, name) in seen:  # a union has an error for each of its types
             continue
         seen.add((row, name))
-        value = (
-            one["input"] if isinstance(one["input"], str | int | float | bool | None) else type(one["input"]).__name__
-        )
-        shown = (
-            {"value": str(value) if isinstance(value, float) else value} if name and one["type"] != "missing" else {}
-        )
-        details.append({"row": row, "field": name, **shown, "message": one["msg"]})
+        shown = {"value": show_value(one["input"])} if name and one["type"] != "missing" else {}
+        details.append({"row": row, "field": name, **shown, "message": _message(one, name, row, allowed)})
     return details[:20]
+
+
+def _message(error: Mapping, name: str | None, row: int | None, allowed: Mapping[str, str]) -> str:
+    if error["type"] == "extra_forbidden":
+        if name is None:
+            return f'{error["loc"][0]!r} is not known; the body is {{"rows": [{{...}}]}}'
+        return f"is no field; there is {', '.join(allowed)}.{suggest(name, allowed)}"
+    if error["type"] == "missing" and name:
+        return f"is missing; it must be {allowed[name]}" if name in allowed else "is missing"
+    if error["type"] == "json_invalid":
+        return f"the body is no JSON: {error['msg'].removeprefix('Invalid JSON: ')}"
+    if name is None and error["type"] not in ("too_short", "too_long"):
+        return f'the body must be {{"rows": [{{...}}]}}: {error["msg"]}'
+    if name in allowed:
+        too_long = f" of {error['msg'].removeprefix('String should have ')}" if "too_long" in error["type"] else ""
+        given = error["input"]
+        huge = isinstance(given, int | float) and abs(given) > LARGEST
+        return f"must be {allowed[name]}{too_long}" + f", between {-LARGEST:g} and {LARGEST:g}" * huge
+    return error["msg"]
+
+
+def show_value(value: object) -> object:
+    """Return a wrong value as the answer shows it: JSON has no NaN, and nobody reads a long text."""
+    value = value.item() if hasattr(value, "item") else value
+    if isinstance(value, str):
+        return value if len(value) <= 100 else f"{value[:100]}..."
+    if value is None or isinstance(value, bool) or (isinstance(value, int) and abs(value) < 2**53):
+        return value
+    return str(value) if isinstance(value, float) else type(value).__name__

@@ -1,20 +1,24 @@
 """Start the service: find the model, fill the feature store if it is empty, listen."""
 
 import asyncio
+import json
 import logging
 import os
+import signal
 import socket
 import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import monotonic
 
 import uvicorn
 
 from ..features.online import connect_store
 from ..project.errors import StepError
+from ..project.files import write_json
 from ..project.root import local_folder
 from ..project.settings import load_object, load_views, read_settings
 from ..request.online import fill_store
@@ -22,13 +26,15 @@ from ..request.prepare import load_prepare
 from .app import create_app
 from .follow import CURRENT, STATUS
 from .log import PredictionLog
+from .metrics import exports_telemetry
 from .package import open_package
 from .refuse import KEY_VARIABLE
-from .service import Service
+from .service import Service, utc_now
 from .store import connect_log
 
 __all__ = ["serve"]
 
+PATIENCE = 10.0  # seconds to wait for the registry where a copy of a champion is there
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 LOG_FORMAT = '{"time": "%(asctime)s", "level": "%(levelname)s", "logger": "%(name)s", "message": %(message)r}'
 
@@ -51,6 +57,8 @@ def serve(root: Path, name: str, host: str, port: int, model: str, certificate: 
         Whether predictions are logged.
     """
     check_address(host, port, certificate, key_file)
+    exports_telemetry()  # fails now, not at the first request
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn sends it again when all is answered
     settings = read_settings(root)["serve"]
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, stream=sys.stderr)
     with _followed(root, name, model, settings["follow_seconds"]) as source:
@@ -73,7 +81,8 @@ def serve(root: Path, name: str, host: str, port: int, model: str, certificate: 
             limit_concurrency=1_000,
             server_header=False,
         )
-        uvicorn.Server(config).run()
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run()
     return 0
 
 
@@ -91,6 +100,8 @@ def check_address(host: str, port: int, certificate: str, key_file: str) -> None
             raise StepError(f"--certificate {certificate}, --key {key_file}: {error}") from error
     try:
         socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OverflowError as error:
+        raise StepError(f"there is no port {port}; the highest is 65535.") from error
     except OSError as error:
         raise StepError(
             f"port {port} of {host} cannot be used ({error.strerror}); try another: make serve PORT={port + 1}"
@@ -117,16 +128,21 @@ def _followed(root: Path, name: str, model: str, seconds: float) -> Iterator[Pat
 
 
 async def _wait_for(folder: Path, process: subprocess.Popen) -> None:
-    """Wait for the first answer of the registry. If it has none, the last champion that was served will do."""
-    while not (folder / STATUS).is_file():
+    """Wait for the first answer of the registry. If it has none in time, the last champion that was copied will do."""
+    copied, until = (folder / CURRENT).is_file(), monotonic() + PATIENCE
+    while not (folder / STATUS).is_file() and not (copied and monotonic() > until):
         if process.poll() is not None:
             raise StepError("the process that asks the registry ended; its error is above.")
         await asyncio.sleep(0.05)
-    if not (folder / CURRENT).is_file():
-        import json
-
+    error = f"the registry has not answered within {PATIENCE:g} s"
+    if not (folder / STATUS).is_file():
+        write_json({"checked_at": utc_now().isoformat(), "error": error}, folder / STATUS)  # /ready says it
+    else:
         error = json.loads((folder / STATUS).read_text(encoding="utf-8"))["error"]
+    if not (folder / CURRENT).is_file():
         raise StepError(f"{error} To try a model that is no champion: make serve MODEL=models/candidate")
+    if error:
+        print(f"WARNING: {error} The champion that was copied last is served.", flush=True)
 
 
 def _open_service(root: Path, settings: dict, source: Path, name: str, log: bool) -> Service:
@@ -134,8 +150,6 @@ def _open_service(root: Path, settings: dict, source: Path, name: str, log: bool
     if views and not (source / CURRENT).is_file():
         contract = open_package(source, root, name).contract
     elif views:
-        import json
-
         folder = json.loads((source / CURRENT).read_text(encoding="utf-8"))["folder"]
         contract = open_package(source / folder, root, name).contract
     if views and (time := fill_store(root, engine, views, contract, prepare)):

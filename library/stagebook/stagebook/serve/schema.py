@@ -1,27 +1,50 @@
 """What the service takes and returns, as pydantic models made from the contract: compiled checks, and the OpenAPI page."""
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, create_model
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    create_model,
+)
 
 from ..data.schema import Column
 from ..request.contract import Contract
-from ..request.rows import allowed_range, allowed_type
+from ..request.rows import LARGEST, allowed_range, allowed_type
+from .promise import date_pattern, number_pattern, time_pattern
 
-__all__ = ["AnswerDetail", "ErrorAnswer", "Outcomes", "make_answer", "make_body", "make_inputs_body"]
+__all__ = [
+    "AnswerDetail",
+    "ErrorAnswer",
+    "Outcomes",
+    "allowed_inputs",
+    "allowed_words",
+    "make_answer",
+    "make_body",
+    "make_inputs_body",
+]
 
 LONGEST = 10_000  # characters of a text
-# What the OpenAPI page promises; the service reads more, such as 1.234,5 where training had decimal commas.
-DAY = r"(19|20)\d\d-(0[1-9]|1[0-2])-(0[1-9]|1\d|2[0-8])"
-NUMBER = Annotated[StrictInt | StrictFloat, Field(allow_inf_nan=False, ge=-1e300, le=1e300)]
+LIMIT = {"ge": -LARGEST, "le": LARGEST, "allow_inf_nan": False}
+NUMBER = Annotated[StrictFloat, Field(**LIMIT)]  # takes whole numbers too
 TEXT = Annotated[StrictStr, Field(max_length=LONGEST)]
+# A number where a text is wanted is one: a code, a postal code.
+CODE = TEXT | StrictBool | Annotated[StrictInt, Field(ge=-(2**63), le=2**63)] | NUMBER
 
 
 def make_body(contract: Contract, max_rows: int) -> type[BaseModel]:
     """Return the model of a request's body: `rows`, each with the fields of the contract under their real names."""
     fields = {}
     for place, column in enumerate(contract.table.columns.values()):
-        kind = field_type(column) if not column.missing else field_type(column) | None
+        kind = field_type(column, contract.example.get(column.name))
+        kind = kind | None if column.missing else kind
         about = {"description": describe_field(column, contract.choices.get(column.name, []))}
         default = {} if not column.missing else {"default": None}
         fields[f"f{place}"] = (kind, Field(alias=column.name, **default, **about))  # a name may be `self` or `a b`
@@ -46,27 +69,49 @@ def _make_rows(name: str, fields: dict, example: dict | None, max_rows: int) -> 
     return create_model(f"{name}s", __config__=ConfigDict(extra="forbid", json_schema_extra=whole), rows=rows)
 
 
-def field_type(column: Column) -> Any:
+def field_type(column: Column, example: object = None) -> Any:
     """Return the JSON types that a field may have."""
     if column.type in ("integer", "number"):
         limits = {key: float(value) for key, value in (("ge", column.min), ("le", column.max)) if value is not None}
-        number = StrictInt if column.type == "integer" and not column.missing else StrictInt | StrictFloat
-        whole = Annotated[number, Field(allow_inf_nan=False, **({"ge": -1e300, "le": 1e300} | limits))]
-        return whole | Annotated[StrictStr, Field(max_length=100)]
+        whole = {"json_schema_extra": {"type": "integer"}} if column.type == "integer" and not column.missing else {}
+        return Annotated[StrictFloat, Field(**LIMIT | limits, **whole)] | _text(100, number_pattern(column), example)
     if column.type == "boolean":
-        return StrictBool | Literal["yes", "no", "true", "false"] | Annotated[StrictStr, Field(max_length=20)]
+        return StrictBool | _text(20, "^(yes|no|true|false)?$" if column.missing else "^(yes|no|true|false)$")
     if column.type == "date":
-        return Annotated[StrictStr, Field(max_length=100)]
-    pattern = {"json_schema_extra": {"pattern": column.pattern}} if column.pattern else {}
-    text = Annotated[StrictStr, Field(max_length=LONGEST, **pattern)]
-    return text if column.pattern else text | StrictBool | NUMBER
+        return _text(100, date_pattern(column), example)
+    if column.pattern:
+        as_example = time_pattern(example) if column.role == "time" and isinstance(example, str) else None
+        return _text(LONGEST, as_example or column.pattern, example)
+    return CODE
+
+
+def _text(longest: int, pattern: str, example: object = None) -> Any:
+    """Return the type of a text whose pattern is only promised: `to_table` reads more, and tells what is wrong."""
+    if isinstance(example, str) and not re.search(pattern, example):
+        pattern = f"{pattern}|^{re.escape(example)}$"  # such as 14.05.2024, as training has it
+    return Annotated[StrictStr, Field(max_length=longest, json_schema_extra={"pattern": pattern})]
+
+
+def allowed_words(contract: Contract) -> dict[str, str]:
+    """Return for each field of a request what it may be, in words."""
+    return {name: _allowed(column) for name, column in contract.table.columns.items()}
+
+
+def allowed_inputs(contract: Contract) -> dict[str, str]:
+    """Return for each input of the model what it may be, in words."""
+    words = {"number": f"a number between {-LARGEST:g} and {LARGEST:g}, or null", "text": "text"}
+    return {name: words[kind] for name, kind in contract.features.items()}
+
+
+def _allowed(column: Column) -> str:
+    """Return in words what a value of this column is, and its range."""
+    limited = column.min is not None or column.max is not None
+    return f"{allowed_type(column)}, {allowed_range(column)}" if limited else allowed_type(column)
 
 
 def describe_field(column: Column, choices: list[str]) -> str:
     """Return what a field means, what it may be, and its usual values."""
-    parts = [column.description, f"unit: {column.unit}" if column.unit else "", allowed_type(column)]
-    if column.min is not None or column.max is not None:
-        parts.append(allowed_range(column))
+    parts = [column.description, f"unit: {column.unit}" if column.unit else "", _allowed(column)]
     if column.decimal == "," and column.type in ("integer", "number"):
         parts.append("in text with a decimal comma")
     parts += [f"such as {', '.join(choices[:10])}" if choices else "", "personal data" if column.pii else ""]
@@ -109,13 +154,17 @@ class ErrorAnswer(BaseModel):
     detail: list[AnswerDetail]
 
 
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value  # 2.0 is an integer in JSON Schema
+
+
 class Outcome(BaseModel):
     """The true value of one prediction."""
 
     model_config = ConfigDict(extra="forbid")
     request_id: Annotated[StrictStr, Field(min_length=1, max_length=100, pattern=r"^[\w.-]+$")]
-    row: Annotated[StrictInt, Field(ge=0, le=1_000_000)] = 0
-    value: Annotated[StrictStr, Field(max_length=LONGEST)] | NUMBER = Field(description="a class, or a number")
+    row: Annotated[StrictInt, Field(ge=0, le=1_000_000), BeforeValidator(_whole)] = 0
+    value: TEXT | NUMBER = Field(description="a class, or a number")
 
 
 class Outcomes(BaseModel):

@@ -3,10 +3,11 @@
 import asyncio
 import json
 import logging
-import uuid
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import isfinite, nan
 from pathlib import Path
 from time import perf_counter
 
@@ -14,7 +15,7 @@ import pandas as pd
 from pydantic import BaseModel
 
 from ..features.online import connect_store
-from ..project.errors import StagebookError
+from ..project.errors import DataError, StagebookError
 from ..request.contract import Contract
 from ..request.online import join_online
 from ..request.prepare import load_prepare, prepare_rows
@@ -24,7 +25,7 @@ from .follow import CURRENT, STATUS
 from .log import Prediction, PredictionLog
 from .package import Package, open_package
 from .predictor import Predictor
-from .schema import make_answer, make_body, make_inputs_body
+from .schema import allowed_inputs, allowed_words, make_answer, make_body, make_inputs_body
 
 __all__ = ["Answer", "Served", "Service"]
 
@@ -40,6 +41,8 @@ class Served:
     body: type[BaseModel]
     inputs_body: type[BaseModel]
     answer: type[BaseModel]
+    allowed: dict[str, str]
+    allowed_inputs: dict[str, str]
 
     @property
     def contract(self) -> Contract:
@@ -84,7 +87,7 @@ class Service:
         self.prepare, self.join = load_prepare(root), join_online(connect_store(root))
         self.error: str | None = None
         self.reloads = 0
-        self._folder = self._find_folder()
+        self._folder = self._tried = self._find_folder()
         self.current = self.open(self._folder)
         self.batches = Batches(self.answer, waiting=settings["waiting_rows"])
 
@@ -92,18 +95,29 @@ class Service:
         pointer = self.source / CURRENT
         if not pointer.is_file():
             return self.source
-        return self.source / json.loads(pointer.read_text(encoding="utf-8"))["folder"]
+        try:
+            return self.source / json.loads(pointer.read_text(encoding="utf-8"))["folder"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{pointer} cannot be read ({error!r}); delete it and start again.") from error
 
     def open(self, folder: Path) -> Served:
         """Open the model in a folder and let it answer the contract's example; StagebookError if it cannot."""
+        try:
+            return self._open(folder)
+        except StagebookError:
+            raise
+        except Exception as error:  # a broken file fails in one of onnxruntime's or skops' many ways
+            raise DataError(f"{folder}: the model in it cannot be used: {type(error).__name__}: {error}") from error
+
+    def _open(self, folder: Path) -> Served:
         package = open_package(folder, self.root, self.name)
-        limit = self.settings["max_rows"]
-        body, inputs_body = make_body(package.contract, limit), make_inputs_body(package.contract, limit)
-        answer = make_answer(package.contract)
-        served = Served(package, Predictor(package.file, package.config), body, inputs_body, answer)
-        if lacking := [name for name in served.predictor.inputs if name not in package.contract.features]:
-            raise StagebookError(f"{folder}: the model needs {lacking[0]!r}, which its request.json does not have.")
-        self.answer([package.contract.example], served)
+        contract, limit = package.contract, self.settings["max_rows"]
+        predictor = Predictor(package.file, package.config)
+        if lacking := [name for name in predictor.inputs if name not in contract.features]:
+            raise DataError(f"{folder}: the model needs {lacking[0]!r}, which its request.json does not have.")
+        bodies = make_body(contract, limit), make_inputs_body(contract, limit), make_answer(contract)
+        served = Served(package, predictor, *bodies, allowed_words(contract), allowed_inputs(contract))
+        self.answer([contract.example], served)
         return served
 
     async def watch(self) -> None:
@@ -111,15 +125,23 @@ class Service:
         while True:
             await asyncio.sleep(1)
             try:
-                folder = self._find_folder()
-                if folder != self._folder:
-                    self._folder = folder  # one try each
-                    self.current = await asyncio.to_thread(self.open, folder)
-                    self.error, self.reloads = None, self.reloads + 1
-                    logger.info("model exchanged", extra={"version": self.current.package.version})
+                await self.reload()
             except Exception as error:  # the old model stays
-                self.error = f"version in {self._folder.name} fails its self-test, the old one stays: {error}"
-                logger.exception("model not exchanged")
+                if (message := f"a newer version is not served: {error}") != self.error:
+                    self.error = message
+                    logger.exception("model not exchanged")
+
+    async def reload(self) -> None:
+        """Take the model that `current.json` names, if it is another; StagebookError if that one does not work."""
+        folder = self._find_folder()
+        if folder == self._tried:
+            return
+        self._tried = folder  # one try each
+        if folder != self._folder:
+            self.current = await asyncio.to_thread(self.open, folder)
+            self._folder, self.reloads = folder, self.reloads + 1
+            logger.info("model exchanged for version %s", self.current.package.version)
+        self.error = None
 
     def answer(self, rows: Sequence[Mapping], served: Served | None = None) -> list[Answer]:
         """Return the answers for raw rows; RequestError if a row cannot be."""
@@ -128,7 +150,7 @@ class Service:
         table = to_table(rows, contract)
         try:
             inputs = prepare_rows(table, contract, self.prepare, self.join)
-        except (RequestError, StagebookError):
+        except StagebookError:
             raise
         except Exception as error:
             logger.exception("`prepare` failed")
@@ -139,10 +161,23 @@ class Service:
         masked = plain_rows(mask_rows(table, contract))
         return [Answer(served, *parts) for parts in zip(output, masked, read_keys(table, contract), strict=True)]
 
+    def answer_inputs(self, rows: Sequence[Mapping], served: Served) -> list[Answer]:
+        """Return the answers for rows of inputs of the model."""
+        columns = {name: [row[name] for row in rows] for name in served.contract.features}
+        for name, kind in served.contract.features.items():
+            if kind == "number" and None in columns[name]:
+                columns[name] = [nan if value is None else value for value in columns[name]]
+        output = self.predict(columns, served)
+        return [Answer(served, one, row, {}) for one, row in zip(output, rows, strict=True)]
+
     def predict(self, columns: Mapping[str, Sequence], served: Served | None = None) -> list[dict]:
-        """Return the answers for inputs of the model, a dictionary for each row."""
+        """Return the answers for inputs of the model, a dictionary for each row; RequestError if one is no number."""
         answer = (served or self.current).predictor.predict(columns)
         values = [column.tolist() for column in answer.values()]
+        for column in values:
+            for row, value in enumerate(column):
+                if isinstance(value, float) and not isfinite(value):
+                    raise RequestError("the model's answer is no number: a value is far from what it learned", row=row)
         return [dict(zip(answer, row, strict=True)) for row in zip(*values, strict=True)]
 
     def record(self, request_id: str, answers: Sequence[Answer], asked_at: datetime, started: float) -> None:
@@ -161,11 +196,19 @@ class Service:
 
     def problems(self) -> dict[str, str]:
         """Return what is wrong although the service answers: the model, the registry, the log."""
-        found = {"model": self.error, "log": self.log.error if self.log else None}
-        status = self.source / STATUS
-        if status.is_file():
-            found["registry"] = json.loads(status.read_text(encoding="utf-8")).get("error")
+        found = {"model": self.error, "log": self.log.error if self.log else None, "registry": self._registry_problem()}
         return {name: error for name, error in found.items() if error}
+
+    def _registry_problem(self) -> str | None:
+        """Return what the process that follows the registry wrote, or that it wrote nothing for long."""
+        try:
+            status = json.loads((self.source / STATUS).read_text(encoding="utf-8"))
+            since = datetime.fromisoformat(status["checked_at"])
+        except (OSError, ValueError, KeyError):
+            return None
+        if (utc_now() - since).total_seconds() > max(60, 6 * self.settings["follow_seconds"]):
+            return f"the registry has not answered since {since:%Y-%m-%d %H:%M:%S} UTC"
+        return status.get("error")
 
     def close(self) -> None:
         """Answer what waits, and write what is not yet logged."""
@@ -188,7 +231,7 @@ def plain_rows(table: pd.DataFrame) -> list[dict]:
 
 def new_request_id() -> str:
     """Return an id that no other request has."""
-    return uuid.uuid4().hex
+    return os.urandom(16).hex()
 
 
 def utc_now() -> datetime:
