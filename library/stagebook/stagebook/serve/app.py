@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
+from fastapi.responses import FileResponse, JSONResponse
 from pydantic import ValidationError
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
@@ -22,7 +22,7 @@ from .batches import Busy
 from .body import ARROW, JSON, PARQUET, content_type, parse_rows, read_body, read_table_rows, write_table_rows
 from .metrics import Metrics
 from .openapi import describe_api
-from .page import render_page
+from .page import add_pages
 from .refuse import KEY_VARIABLE, Guard, Refused, describe_errors, refuse, refuse_crash, refuse_http, show_value
 from .schema import ErrorAnswer, Outcomes
 from .service import Answer, Served, Service, utc_now
@@ -43,6 +43,7 @@ def create_app(service: Service) -> FastAPI:
         description="Predictions of the champion.",
         lifespan=_lifespan(service),
         telemetry=metrics.telemetry,
+        docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
     )
@@ -52,6 +53,7 @@ def create_app(service: Service) -> FastAPI:
     app.add_exception_handler(Exception, refuse_crash)
     limit = service.settings["max_megabytes"]
     app.add_middleware(Guard, key=os.environ.get(KEY_VARIABLE, ""), megabytes=limit, metrics=metrics)
+    add_pages(app, service)
     _add_predictions(app, service, metrics)
     _add_log(app, service)
     _add_state(app, service, metrics)
@@ -181,10 +183,6 @@ def _add_log(app: FastAPI, service: Service) -> None:
 
 
 def _add_state(app: FastAPI, service: Service, metrics: Metrics) -> None:
-    @app.get("/", include_in_schema=False)
-    async def page() -> HTMLResponse:
-        return render_page(service)
-
     @app.get("/health", tags=["state"], responses={405: ERRORS[405]})
     async def health() -> dict[str, str]:
         """Tell that the process answers."""

@@ -21,7 +21,15 @@ from .service import new_request_id
 __all__ = ["KEY_VARIABLE", "Guard", "Refused", "describe_errors", "refuse", "refuse_crash", "refuse_http", "show_value"]
 
 KEY_VARIABLE = "SERVE_API_KEY"
-OPEN = {"/", "/health", "/ready", "/docs", "/openapi.json"}  # without a key
+OPEN = {
+    "/",
+    "/health",
+    "/ready",
+    "/docs",
+    "/docs/swagger-ui.css",
+    "/docs/swagger-ui-bundle.js",
+    "/openapi.json",
+}  # without a key
 REQUEST_ID = re.compile(r"[\w.-]{1,100}", re.ASCII)
 
 
