@@ -2,7 +2,7 @@
 
 import pytest
 from stagebook.automate import summary
-from stagebook.automate.summary import _describe_points, _left, _verdict
+from stagebook.automate.summary import _describe_points, _left, _tabulate, _verdict
 
 PASSED = {"gate": "beats_trivial", "metric": "gain.trivial", "passed": True, "message": "gain 0.2 is at least 0.1"}
 FAILED = {"gate": "size", "metric": "size_mb", "passed": False, "message": "size of the package 80 MB is above 50 MB"}
@@ -79,3 +79,15 @@ def test_texts_filled_in_after_the_run_ask_for_another_run(project):
 def test_long_sentences_are_wrapped():
     lines = _describe_points([FAILED | {"message": "word " * 60}])
     assert len(lines) > 1 and max(map(len, lines)) <= 116
+
+
+def test_numbers_of_any_length_stay_apart_below_their_names():
+    money = {"mean_absolute_error": 101_234.5678, "rmse": 987_654.3219, "r2": -0.1234}
+    lines = _tabulate({"trivial": money, "baseline": money | {"rmse": 1.5e9}, "candidate": money | {"r2": 0.9}})
+    assert [line.split() for line in lines] == [
+        ["mean_absolute_error", "rmse", "r2"],
+        ["trivial", "101,234.5678", "987,654.3219", "-0.1234"],
+        ["baseline", "101,234.5678", "1.500e+09", "-0.1234"],
+        ["candidate", "101,234.5678", "987,654.3219", "0.9000"],
+    ]
+    assert len({len(line) for line in lines}) == 1, "right-aligned"

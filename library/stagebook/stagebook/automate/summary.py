@@ -13,17 +13,10 @@ def summarise(root: Path) -> str:
     """Return the hold-out metrics, what has moved, the decision of the gate, and where to look next."""
     metrics = _read(root / "reports" / "metrics.json")
     decision = _read(root / "reports" / "registration.json")
-    columns = list(metrics["baseline"])
-    widths = [max(len(column), 9) + 3 for column in columns]
     lines = [
         f"Hold-out: {_describe(metrics['holdout'], _read(root / 'data' / 'interim' / 'task.json'))}",
-        f"  {'':10}" + "".join(f"{column:>{width}}" for column, width in zip(columns, widths, strict=True)),
+        *_tabulate({model: metrics[model] for model in ("trivial", "baseline", "candidate")}),
     ]
-    for model in ("trivial", "baseline", "candidate"):
-        values = (_number(metrics[model][column]) for column in columns)
-        lines.append(
-            f"  {model:10}" + "".join(f"{value:>{width}}" for value, width in zip(values, widths, strict=True))
-        )
     lines += _value(metrics.get("value", {}))
     if findings := _read(root / "reports" / "validation.json")["findings"]:
         lines.append(f"Value skew: {len(findings)} moves since data/baseline.json; first, {findings[0]['message']}")
@@ -35,6 +28,17 @@ def summarise(root: Path) -> str:
         "  `make ui` for the runs in MLflow, `make lab` for the notebooks",
     ]
     return "\n".join(lines)
+
+
+def _tabulate(models: dict[str, dict[str, float]]) -> list[str]:
+    """Return a line of metrics for each model below the metrics' names; columns are as wide as their longest number."""
+    names = list(models["baseline"])
+    rows = [["", *names], *([model, *(_number(found[name]) for name in names)] for model, found in models.items())]
+    widths = [max(9, *map(len, column)) for column in list(zip(*rows, strict=True))[1:]]
+    return [
+        f"  {first:10}" + "".join(f"   {cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+        for first, *cells in rows
+    ]
 
 
 def _value(value: dict) -> list[str]:
