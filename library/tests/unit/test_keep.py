@@ -1,6 +1,8 @@
 """The champion leaves one registry as a folder, and is champion of another one with the same answers."""
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import mlflow
 import pandas as pd
@@ -69,3 +71,35 @@ def test_nothing_of_the_first_registry_is_in_the_folder(kept):
     assert {file.name for file in kept.iterdir()} >= {"MLmodel", "version.json"}
     assert "model_id" not in (kept / "MLmodel").read_text()
     assert "stage" not in json.loads((kept / "version.json").read_text())["tags"]
+
+
+@pytest.mark.parametrize("where", ["log_artifacts", "MlflowClient.create_model_version"])
+def test_another_clone_that_restores_it_meanwhile_makes_the_same_version_champion(kept, tmp_path, monkeypatch, where):
+    holder = mlflow.MlflowClient if "." in where else mlflow
+    call = getattr(holder, where.rpartition(".")[2])
+
+    def interrupted(*arguments, **options):
+        monkeypatch.undo()
+        assert restore_champion("m", kept) == 1, "the other clone"
+        return call(*arguments, **options)
+
+    with use_store(tmp_path / "server"):
+        monkeypatch.setattr(holder, call.__name__, interrupted)
+        assert restore_champion("m", kept) == 1
+        assert list(find_versions("m")) == [1, 2]
+        assert [entry.version for entry in history("m")] == [1]
+
+
+def test_clones_that_start_on_one_fresh_server_at_once_agree(kept, tmp_path, monkeypatch):
+    ready, log = threading.Barrier(2), mlflow.log_artifacts
+    monkeypatch.setattr(mlflow, "log_artifacts", lambda *where: (log(*where), ready.wait(60)))
+    with use_store(tmp_path / "server") as run:
+        pass
+
+    def start(_):
+        with mlflow.start_run(experiment_id=run.info.experiment_id):
+            return restore_champion("m", kept)
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(start, range(2))) == [1, 1]
+    assert [entry.version for entry in history("m")] == [1]

@@ -103,6 +103,15 @@ def test_folds_of_groups_share_no_group_and_classes_are_dealt_out_evenly():
         assert table["y"][fit].mean() == table["y"][judged].mean() == pytest.approx(1 / 3)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("rare", "folds"), [(4, 4), (2, 2), (1, 4)])
+def test_a_class_of_few_rows_warns_of_nothing_and_is_in_all_rows_to_fit_on(rare, folds):
+    table = pd.DataFrame({"y": [0] * 30 + [1] * 20 + [2] * rare})
+    found = make_folds(table, Task("multiclass", "y", ["a", "b", "c"]), 5, seed=0)
+    assert len(found) == folds
+    assert {table["y"][fit].nunique() for fit, _ in found} == {3}
+
+
 def test_fold_in_which_there_is_nothing_to_learn_is_left_out():
     table = pd.DataFrame({"day": range(40), "late": [0] * 25 + [0, 1, 1] * 5})
     task = Task("binary", "late", ["no", "yes"], ["day"], time="day")

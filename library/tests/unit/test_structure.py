@@ -134,17 +134,23 @@ def imported_at_once(path):
     return [name for name, node in named_imports(path) if id(node) in at_once]
 
 
-def needed_beyond_dependencies(path, seen=()):
+@cache
+def own_modules_imported_at_once(path):
+    names = [name.split(".")[1:] for name in imported_at_once(path) if name.split(".")[0] == "stagebook"]
+    files = {Path(*parts).with_suffix(".py") for name in names for parts in (name, name[:-1]) if parts}
+    return files & set(MODULES)
+
+
+def needed_beyond_dependencies(path):
     """The installed packages beyond the plain dependencies without which a module cannot be imported."""
+    reached, ahead = set(), {path}
+    while ahead:
+        reached |= ahead
+        ahead = {other for module in ahead for other in own_modules_imported_at_once(module)} - reached
     always, installed, found = distributions_of(project_table()["dependencies"]), packages(), set()
-    for name in imported_at_once(path):
+    for name in {name for module in reached for name in imported_at_once(module)}:
         top = name.split(".")[0]
-        if top == "stagebook":
-            for parts in (name.split(".")[1:], name.split(".")[1:-1]):
-                other = Path(*parts).with_suffix(".py") if parts else None
-                if other in MODULES and other not in seen:
-                    found |= needed_beyond_dependencies(other, (*seen, path))
-        elif top not in sys.stdlib_module_names:
+        if top != "stagebook" and top not in sys.stdlib_module_names:
             distributions = {normal(each) for each in installed.get(top, [])}
             found |= set() if distributions & always else distributions
     return found

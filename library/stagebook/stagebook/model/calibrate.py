@@ -29,10 +29,17 @@ def recalibrate(
         The same kind of model, fitted on a part of the training split.
     unseen : tuple of DataFrame and Series
         Rows of the training split that `copy` has not seen: the recalibration is learned here
-        (Platt's sigmoid). Not on the validation split, which is a season of its own when data is split by time.
+        (Platt's sigmoid). Not on the validation split, which is a season of its own when data is split by time. If a
+        class has no row here, nothing can be learned about it, and the model stays as it is.
     """
-    calibrator = CalibratedClassifierCV(FrozenEstimator(copy[-1]), method="sigmoid")
+    if unseen[1].nunique() < len(task.classes):
+        return model, {"needed": False}
+    # `copy` is not fitted again, so the folds of CalibratedClassifierCV have no meaning here. Its default of five warns if
+    # a class has fewer rows.
+    rows = np.arange(len(unseen[1]))
+    calibrator = CalibratedClassifierCV(FrozenEstimator(copy[-1]), method="sigmoid", cv=[(rows, rows)])
     calibrator.fit(copy[:-1].transform(unseen[0]), unseen[1])
+    calibrator.cv = None  # not into the package
     # The converter to ONNX does not know FrozenEstimator.
     calibrator.estimator = calibrator.calibrated_classifiers_[0].estimator = model[-1]
     moved = make_pipeline(*model[:-1], calibrator)

@@ -25,7 +25,7 @@ def make_folds(table: pd.DataFrame, task: Task, folds: int, seed: int) -> list[F
         A processed table with label and keys.
     task : Task
         With a time, each fold is evaluated on the period after the rows that it is fitted on. With a group, a group is in
-        one of the two. Else rows are assigned at random, classes evenly.
+        one of the two. Else rows are assigned at random, classes evenly, in as many folds as the smallest class has rows.
     folds : int
         How many; 2 or more. Some can be lacking: those in which there is nothing to learn, or no row to evaluate on.
     """
@@ -37,10 +37,17 @@ def make_folds(table: pd.DataFrame, task: Task, folds: int, seed: int) -> list[F
     elif task.kind == "regression":
         found = KFold(folds, shuffle=True, random_state=seed).split(table)
     else:
-        fewest = max(2, min(folds, np.bincount(label).min()))
-        found = StratifiedKFold(fewest, shuffle=True, random_state=seed).split(table, label)
+        strata = _stratify(label)
+        fewest = min(folds, np.unique(strata, return_counts=True)[1].min())
+        found = StratifiedKFold(fewest, shuffle=True, random_state=seed).split(table, strata)
     classes = 2 if task.kind == "regression" else len(task.classes)
     return [(fit_on, test) for fit_on, test in found if len(np.unique(label[fit_on])) >= classes and len(test)]
+
+
+def _stratify(label: np.ndarray) -> np.ndarray:
+    """Return the classes that are to be in each fold evenly: a class of one row cannot be, its row counts as the largest."""
+    counts = np.bincount(label)
+    return np.where(counts[label] < 2, counts.argmax(), label)
 
 
 def _by_time(time: pd.Series, folds: int) -> list[Fold]:

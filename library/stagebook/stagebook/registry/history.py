@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import uuid
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from getpass import getuser
@@ -15,7 +14,7 @@ import mlflow
 from mlflow.exceptions import MlflowException
 
 from ..project.errors import RegistryError
-from .versions import find_versions
+from .versions import add_model, find_versions
 
 __all__ = ["Entry", "append", "find_rolled_back", "history", "replay"]
 
@@ -137,8 +136,7 @@ def append(name: str, kind: str, version: int, why: str, after: int, metrics: di
     tags |= {"when": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", "metrics": metrics or {}}
     before = next((one.digest for one in history(name) if one.number == after), "")
     tags |= {"digest": _digest(tags, before), "metrics": json.dumps(tags["metrics"])}
-    with suppress(MlflowException):  # it is there already, or the next call says what is wrong
-        client.create_registered_model(log, description=f"Who was champion of {name}, and why. Do not edit.")
+    add_model(log, f"Who was champion of {name}, and why. Do not edit.")
     model = promoted.source.removeprefix("models:/") if promoted.source.startswith("models:/m-") else None
     lost = None
     try:

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from ..project.errors import DataError, RegistryError
 from ..project.files import replace_folder
 from .history import append, history
-from .versions import find_versions
+from .versions import add_model, find_versions
 
 __all__ = ["FOLDER", "keep_champion", "restore_champion"]
 
@@ -61,12 +61,15 @@ def restore_champion(name: str, folder: Path) -> int | None:
         return None
     run = mlflow.active_run().info
     mlflow.log_artifacts(str(folder), "champion")
-    client = mlflow.MlflowClient()
-    client.create_registered_model(name)
-    version = client.create_model_version(name, f"{run.artifact_uri}/champion", run.run_id, facts["tags"])
+    add_model(name)
+    tags = facts["tags"]
+    mlflow.MlflowClient().create_model_version(name, f"{run.artifact_uri}/champion", run.run_id, tags)
+    # Another clone on the same server may do this at the same time: both make the first of the equal versions champion.
+    md5 = tags.get("package_md5")
+    number = next(number for number, one in find_versions(name).items() if one.tags.get("package_md5") == md5)
     why = f"champion of this commit, since {facts['when']} ({facts['who']}: {facts['why']})"
-    append(name, "promote", int(version.version), why, after=0, metrics=facts.get("metrics") or facts["figures"])
-    return int(version.version)
+    append(name, "promote", number, why, after=0, metrics=facts.get("metrics") or facts["figures"])
+    return number
 
 
 def _forget_store(description: Path) -> None:

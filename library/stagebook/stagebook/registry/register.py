@@ -2,17 +2,16 @@
 
 import hashlib
 import json
-from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
 import mlflow
 import pandas as pd
-from mlflow.exceptions import MlflowException
 
 from ..model import predictor
 from ..model.package import trusted_types
 from ..model.skops_format import TRUSTED
+from .versions import add_model
 
 __all__ = ["find_registered", "register_once"]
 
@@ -44,18 +43,18 @@ def register_once(
         input_example=example.fillna(0),  # of a gap MLflow would conclude that the column may be left out
         pip_requirements=[f"{name}=={version(name)}" for name in needed],
     )
-    with suppress(MlflowException):  # it is there already, or the next line says what is wrong
-        client.create_registered_model(model_name)
+    add_model(model_name)
     tags = {"package_md5": _hash(package, config, contract), "model_md5": hashlib.md5(package.read_bytes()).hexdigest()}
     tags |= {"model_bytes": package.stat().st_size}
-    return client.create_model_version(model_name, logged.model_uri, logged.run_id, tags, model_id=logged.model_id)
+    client.create_model_version(model_name, logged.model_uri, logged.run_id, tags, model_id=logged.model_id)
+    return find_registered(model_name, package, config, contract)  # another clone may have registered it meanwhile
 
 
 def find_registered(model_name: str, package: Path, config: dict[str, str], contract: Path | None = None):
-    """Return the version that holds this package with these settings; None if none does."""
+    """Return the first version that holds this package with these settings; None if none does."""
     md5 = _hash(package, _complete(config, package), contract)
     found = mlflow.MlflowClient().search_model_versions(f"name = '{model_name}' and tags.package_md5 = '{md5}'")
-    return found[0] if found else None
+    return min(found, key=lambda one: int(one.version), default=None)
 
 
 def _complete(config: dict[str, str], package: Path) -> dict[str, str]:

@@ -1,15 +1,22 @@
 """The versions of a registered model, as MLflow has them."""
 
 import json
+from contextlib import suppress
 
 import mlflow
 from mlflow.exceptions import MlflowException
 
 from ..project.errors import RegistryError
 
-__all__ = ["find_aliases", "find_refusals", "find_versions", "read_decision"]
+__all__ = ["add_model", "find_aliases", "find_refusals", "find_versions", "read_decision"]
 
 RENAMED = {"figure": "metric", "bar": "threshold", "said": "message"}
+
+
+def add_model(name: str, description: str | None = None) -> None:
+    """Make the registered model, unless it is there or another clone that uses the same server is faster."""
+    with suppress(MlflowException):  # if it is anything else, making a version says what is wrong
+        mlflow.MlflowClient().create_registered_model(name, description=description)
 
 
 def find_versions(name: str) -> dict:
