@@ -225,7 +225,6 @@ NOT_IMPORTED = {
     "uv": "run as a command",
     "furo": "named in Sphinx's settings",
     "myst-nb": "named in Sphinx's settings",
-    "fastapi-swagger": "the files of the API page are read from it",
     "httptools": "uvicorn parses HTTP with it",
     "opentelemetry-exporter-otlp-proto-http": "FastAPI sends traces with it",
     "sphinx": "run as a command",
