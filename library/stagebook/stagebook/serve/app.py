@@ -130,10 +130,12 @@ def _add_predictions(app: FastAPI, service: Service, metrics: Metrics) -> None:
         """Predict for a table of raw rows, Arrow or Parquet; the answer is an Arrow stream."""
         asked_at, started = utc_now(), perf_counter()
         body, served = await read_body(request, service, ARROW, PARQUET), service.current
-        rows = await asyncio.to_thread(read_table_rows, body, content_type(request), service)
+        contract, settings = served.contract, service.settings
+        rows = await asyncio.to_thread(read_table_rows, body, content_type(request), contract, settings)
         answers = await answer(rows, served)
         finish(request, answers, asked_at, started)
-        return Response(write_table_rows([one.output for one in answers]), media_type=ARROW)
+        table = await asyncio.to_thread(write_table_rows, [one.output for one in answers])
+        return Response(table, media_type=ARROW)
 
 
 def _refused(error: RequestError) -> Refused:

@@ -11,7 +11,7 @@ from ..project.errors import DataError
 from ..request.contract import FILE as CONTRACT
 from ..request.contract import Contract, read_contract
 
-__all__ = ["ABOUT", "Package", "find_card", "open_package"]
+__all__ = ["ABOUT", "CARD", "Package", "find_card", "open_package"]
 
 ABOUT, CARD = "about.json", "model_card.html"
 
