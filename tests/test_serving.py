@@ -39,7 +39,7 @@ for time in asked.drop_duplicates().sample(6, random_state=0):
     for view in views:
         materialise(view, tables, engine, time)
     service = Service(root, read_settings(root)["serve"], root / "models" / "candidate", "flight-delays")
-    with TestClient(load_object(root, "service")(service)) as client:
+    with TestClient(load_object(root, "service")(service), base_url="http://localhost") as client:
         flights = raw[asked == time]
         rows = [
             {name: as_json(value) for name, value in row.items() if name in service.current.contract.table.columns and not pd.isna(value)}

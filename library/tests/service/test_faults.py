@@ -1,6 +1,7 @@
 """What goes wrong between callers and the service: each fault gets a clear answer, and the others are answered on."""
 
 import asyncio
+import io
 import json
 import random
 import socket
@@ -22,7 +23,7 @@ from stagebook.serve.web.metrics import exports_telemetry
 
 pytestmark = pytest.mark.slow
 JSON = {"content-type": "application/json"}
-SETTINGS = "seconds = 2\nmax_megabytes = 1\nmax_rows = 50\nwaiting_rows = 200"
+SETTINGS = "seconds = 2\nhosts = ['model.example.com']\nmax_megabytes = 1\nmax_rows = 50\nwaiting_rows = 200"
 # `prepare` takes a while for rows of this category: what many callers at once, or a slow database, look like.
 SLOW = """
 _prepare = prepare
@@ -148,7 +149,7 @@ def test_too_many_rows_and_a_huge_body_are_refused(client):
 def test_a_huge_body_is_refused_before_it_is_sent(client):
     with socket.create_connection(("127.0.0.1", client.port)) as connection:
         connection.sendall(
-            b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9999999999\r\n\r\n"
+            b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9999999999\r\n\r\n"
         )
         assert connection.recv(100).startswith(b"HTTP/1.1 413 ")
 
@@ -157,15 +158,35 @@ def test_a_slow_caller_gets_408_and_others_are_answered_meanwhile(client):
     with socket.create_connection(("127.0.0.1", client.port)) as connection:
         connection.settimeout(10)
         connection.sendall(
-            b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+            b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
         )
         assert ask(client, one()).status_code == 200
         assert connection.recv(100).startswith(b"HTTP/1.1 408 ")
 
 
+def test_a_head_that_does_not_end_is_not_waited_for(client):
+    request = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
+    for sent in (b"", request, request + b"\r\n" + request):  # nothing; half a head; half of the second one
+        with socket.create_connection(("127.0.0.1", client.port)) as connection:
+            connection.settimeout(10)
+            started = time.monotonic()
+            connection.sendall(sent)
+            while connection.recv(1000):
+                pass
+            assert 1 < time.monotonic() - started < 8
+
+
+def test_a_name_that_was_made_to_point_here_is_refused(client):
+    """A browser that was led here by another site's name would send what that site's page wants."""
+    [detail] = refused(client.get("/ready", headers={"Host": "evil.example:8000"}), 421)
+    assert "'evil.example' is no name of this machine" in detail["message"]
+    for host in ("localhost", "127.0.0.1:8000", "[::1]:8000", "MODEL.example.com"):
+        assert client.get("/health", headers={"Host": host}).status_code == 200
+
+
 def test_a_caller_that_goes_away_disturbs_nobody(client, root):
     body = json.dumps(one(kind="slow")).encode()
-    head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = f"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     for sent in (head.encode(), head.encode() + body[:20], head.encode() + body):
         with socket.create_connection(("127.0.0.1", client.port)) as connection:
             connection.sendall(sent)
@@ -240,7 +261,7 @@ def test_a_table_says_the_same_as_json_and_a_broken_one_is_refused(client, kind)
         broken = bytearray(whole)
         for _ in range(3):
             broken[noise.randrange(len(broken))] = noise.randrange(256)
-        assert send(bytes(broken)).status_code in (200, 400, 413, 422)
+        assert send(bytes(broken)).status_code in (200, 400, 413, 415, 422)
     assert ask(client, one()).status_code == 200
 
 
@@ -250,6 +271,18 @@ def test_a_small_parquet_file_with_one_long_text_many_times_takes_no_memory(clie
         "/predict/table", content=as_parquet(table), headers={"content-type": "application/vnd.apache.parquet"}
     )
     assert refused(answer, 422)[0]["field"] == "kind"
+
+
+@pytest.mark.parametrize("codec", ["lz4", "zstd"])
+@pytest.mark.parametrize("values", [["x" * 1_000] * 1_000, pa.DictionaryArray.from_arrays([0, 0], ["x" * 1_000_000])])
+def test_a_compressed_arrow_stream_is_refused_before_it_is_unpacked(client, codec, values):
+    table, sink = pa.table({"kind": values}), io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression=codec)) as writer:
+        writer.write_table(table)
+    assert len(sink.getvalue()) < 100_000
+    head = {"content-type": "application/vnd.apache.arrow.stream"}
+    [detail] = refused(client.post("/predict/table", content=sink.getvalue(), headers=head), 415)
+    assert "send it plain, or as Parquet" in detail["message"]
 
 
 def test_a_port_that_is_taken_and_one_that_is_none_are_said(root, client):

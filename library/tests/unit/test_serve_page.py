@@ -44,7 +44,7 @@ def serve(tmp_path):
     clients = []
 
     def start(**given):
-        client = TestClient(create_app(open_service(write_served(tmp_path, **given))))
+        client = TestClient(create_app(open_service(write_served(tmp_path, **given))), base_url="http://localhost")
         clients.append(client.__enter__())
         return client
 

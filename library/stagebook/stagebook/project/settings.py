@@ -25,6 +25,7 @@ DEFAULTS = {
         "cell_megabytes": 8.0,
     },
     "serve": {
+        "hosts": [],
         "max_rows": 1000,
         "max_megabytes": 20.0,
         "seconds": 30.0,

@@ -30,7 +30,7 @@ from .web.schema import ErrorAnswer, Outcomes
 __all__ = ["create_app"]
 
 logger = logging.getLogger("stagebook.serve")
-ERRORS = {code: {"model": ErrorAnswer} for code in (400, 401, 404, 405, 408, 413, 415, 422, 500, 503)}
+ERRORS = {code: {"model": ErrorAnswer} for code in (400, 401, 404, 405, 408, 413, 415, 421, 422, 500, 503)}
 LARGE = 20_000  # bytes of a body that is read, and answered, beside the loop that takes requests
 
 
@@ -51,8 +51,8 @@ def create_app(service: Service) -> FastAPI:
     app.add_exception_handler(Refused, refuse)
     app.add_exception_handler(HTTPException, refuse_http)
     app.add_exception_handler(Exception, refuse_crash)
-    limit = service.settings["max_megabytes"]
-    app.add_middleware(Guard, key=os.environ.get(KEY_VARIABLE, ""), megabytes=limit, metrics=metrics)
+    limits = {"hosts": service.settings["hosts"], "megabytes": service.settings["max_megabytes"]}
+    app.add_middleware(Guard, key=os.environ.get(KEY_VARIABLE, ""), **limits, metrics=metrics)
     add_pages(app, service)
     _add_predictions(app, service, metrics)
     _add_log(app, service)

@@ -29,13 +29,13 @@ from .app import create_app
 from .follow import CURRENT, STATUS
 from .package import open_package
 from .service import Service, find_folder, utc_now
+from .web.head import timed_head
 from .web.metrics import exports_telemetry
-from .web.refuse import KEY_VARIABLE
+from .web.refuse import KEY_VARIABLE, LOOPBACK
 
 __all__ = ["serve"]
 
 PATIENCE = 10.0  # seconds to wait for the registry where a copy of a champion is there
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 LOG_FORMAT = '{"time": "%(asctime)s", "level": "%(levelname)s", "logger": "%(name)s", "message": %(message)r}'
 
 
@@ -73,6 +73,7 @@ def serve(root: Path, name: str, host: str, port: int, model: str, certificate: 
             app,
             host=host,
             port=port,
+            http=timed_head(settings["seconds"]),
             log_level="warning",
             access_log=False,
             ssl_certfile=certificate or None,

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import struct
 from collections.abc import Mapping
 
 from fastapi import Request
@@ -17,6 +18,7 @@ from .schema import LONGEST
 __all__ = ["ARROW", "JSON", "PARQUET", "content_type", "parse_rows", "read_body", "read_table_rows", "write_table_rows"]
 
 JSON = "application/json"
+DICTIONARY, ROWS = 2, 3  # kinds of messages in an Arrow stream
 ARROW, PARQUET = "application/vnd.apache.arrow.stream", "application/vnd.apache.parquet"
 
 
@@ -58,7 +60,7 @@ def read_table_rows(body: bytes, kind: str, contract: Contract, settings: Mappin
     try:
         table = _read_arrow(body, most) if kind == ARROW else _read_parquet(body, most, settings)
         table.validate(full=True)
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+    except (pa.ArrowException, OSError, ValueError, LookupError, TypeError, struct.error) as error:
         raise Refused(400, {"message": f"the body cannot be read as {kind}: {error}"[:300]}) from None
     if not 0 < table.num_rows <= most:
         raise Refused(413, {"message": f"the table has {table.num_rows:,} rows; it must have 1 to {most:,}"})
@@ -91,6 +93,8 @@ def _plain_column(name: str, values):
 def _read_arrow(body: bytes, most: int):
     import pyarrow as pa
 
+    if any(_is_compressed(message) for message in pa.ipc.MessageReader.open_stream(body)):
+        raise Refused(415, {"message": "compressed Arrow may unpack to any size; send it plain, or as Parquet"})
     batches, rows = [], 0
     with pa.ipc.open_stream(body) as reader:
         for batch in reader:
@@ -99,6 +103,25 @@ def _read_arrow(body: bytes, most: int):
             if rows > most:
                 break
         return pa.Table.from_batches(batches, reader.schema)
+
+
+def _is_compressed(message) -> bool:
+    """Tell whether a message of an Arrow stream has compressed buffers; pyarrow tells it only once they are unpacked.
+
+    Slots of the tables by https://github.com/apache/arrow/blob/main/format/Message.fbs; slot n is at 4 + 2 n.
+    """
+    from flatbuffers import encode
+    from flatbuffers.number_types import Uint8Flags
+    from flatbuffers.packer import uoffset
+    from flatbuffers.table import Table
+
+    content = message.metadata.to_pybytes()
+    root, header = Table(content, encode.Get(uoffset, content, 0)), Table(content, 0)
+    root.Union(header, root.Offset(8))
+    kind = root.Get(Uint8Flags, root.Pos + root.Offset(6))
+    if kind == DICTIONARY:  # its second slot is a batch of rows
+        header = Table(content, header.Indirect(header.Pos + header.Offset(6)))
+    return kind in (DICTIONARY, ROWS) and header.Offset(10) > 0
 
 
 def _read_parquet(body: bytes, most: int, settings: Mapping):

@@ -52,6 +52,7 @@ REFUSED = {
     "408": "The body did not arrive in time",
     "413": "The body is too large",
     "415": "The Content-Type is none that is read",
+    "421": "The request was sent to a name that is none of this machine",
     "422": "A value is wrong: `detail` names row, field, value and what is allowed",
     "500": "The service failed; its log tells why, under this request id",
     "503": "Too many rows wait, or something is away; try again after `Retry-After` seconds",

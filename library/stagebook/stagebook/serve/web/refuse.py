@@ -2,7 +2,7 @@
 
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from time import perf_counter
 
@@ -18,9 +18,20 @@ from ...request.rows import LARGEST
 from ..service import new_request_id
 from .metrics import Metrics
 
-__all__ = ["KEY_VARIABLE", "Guard", "Refused", "describe_errors", "refuse", "refuse_crash", "refuse_http", "show_value"]
+__all__ = [
+    "KEY_VARIABLE",
+    "LOOPBACK",
+    "Guard",
+    "Refused",
+    "describe_errors",
+    "refuse",
+    "refuse_crash",
+    "refuse_http",
+    "show_value",
+]
 
 KEY_VARIABLE = "SERVE_API_KEY"
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 OPEN = {
     "/",
     "/health",
@@ -30,6 +41,7 @@ OPEN = {
     "/docs/swagger-ui-bundle.js",
     "/openapi.json",
 }  # without a key
+PORT = re.compile(r":\d*$")
 REQUEST_ID = re.compile(r"[\w.-]{1,100}", re.ASCII)
 
 
@@ -42,10 +54,15 @@ class Refused(StagebookError):
 
 
 class Guard:
-    """What all requests pass: an id (that of the header `X-Request-ID` if given), the key, the limit of size, a clock."""
+    """What all requests pass: an id (that of the header `X-Request-ID` if given), host, key, limit of size, a clock.
 
-    def __init__(self, app: ASGIApp, key: str, megabytes: float, metrics: Metrics):
+    Without a key, only requests to a name of this machine, or to one of `hosts`, are answered: a page of another site
+    whose name is made to point here would else be taken for our own (DNS rebinding).
+    """
+
+    def __init__(self, app: ASGIApp, key: str, hosts: Sequence[str], megabytes: float, metrics: Metrics):
         self.app, self.key, self.metrics = app, key.encode(), metrics
+        self.hosts = {"", *LOOPBACK, *hosts}  # a caller that names no host is no browser
         self.limit, self.too_large = int(megabytes * 1e6), {"message": f"the body is larger than {megabytes:g} MB"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,6 +95,9 @@ class Guard:
 
     def _refuse(self, path: str, headers: Mapping[bytes, bytes]) -> Refused | None:
         """Return why a request is refused by its head alone."""
+        if not self.key and (host := _host(headers)) not in self.hosts:
+            known = "this machine, nor in `hosts` of [tool.stagebook.serve] in pyproject.toml"
+            return Refused(421, {"message": f"{show_value(host)!r} is no name of {known}"})
         if self.key and path not in OPEN and not self._has_key(headers):
             return Refused(401, {"message": "the header `Authorization: Bearer <key>` is missing or wrong"})
         length = headers.get(b"content-length", b"")
@@ -100,6 +120,12 @@ class Guard:
     def _has_key(self, headers: Mapping[bytes, bytes]) -> bool:
         scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
         return scheme.lower() == b"bearer" and hmac.compare_digest(given.strip(), self.key)
+
+
+def _host(headers: Mapping[bytes, bytes]) -> str:
+    """Return the name that the request was sent to, without port and brackets."""
+    host = headers.get(b"host", b"").decode("latin-1").lower()
+    return PORT.sub("", host).strip("[]")
 
 
 HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 413: {"Connection": "close"}, 503: {"Retry-After": "1"}}
