@@ -6,6 +6,7 @@ import pytest
 from stagebook.automate.http import Api
 from stagebook.automate.proposal import commit_changes
 from stagebook.automate.retrain import change_parameters, check_remote
+from stagebook.cli.main import main
 from stagebook.project.errors import StepError
 
 PARAMETERS = """# what is in here
@@ -61,6 +62,17 @@ def test_what_only_a_hosted_runner_would_have_is_not_pushed(project, monkeypatch
         return
     with pytest.raises(StepError, match="Nobody could pull"):
         check_remote(project)
+
+
+def test_a_remote_that_has_moved_is_named(project, monkeypatch, capfd):
+    (project / "dvc.yaml").touch()
+    (project / "pyproject.toml").touch()
+    (project / ".dvc").mkdir()
+    (project / ".dvc" / "config").write_text("[core]\n    remote = storage\n['remote \"storage\"']\n    url = ../gone\n")
+    (project / "rows.csv.dvc").write_text("outs:\n- md5: 0123456789abcdef0123456789abcdef\n  path: rows.csv\n")
+    monkeypatch.chdir(project)
+    assert main(["pull"]) == 0
+    assert f"the remote is the folder '{project / 'gone'}', which is not there" in capfd.readouterr().out
 
 
 def test_a_proposal_is_one_commit_on_what_is_there(project, monkeypatch):

@@ -10,7 +10,7 @@ from dvc.utils.hydra import apply_overrides
 
 from ..project.errors import StepError
 
-__all__ = ["change_parameters", "check_remote", "retrain"]
+__all__ = ["change_parameters", "check_remote", "find_remote", "retrain"]
 
 
 def retrain(root: Path, parameters: str) -> None:
@@ -39,13 +39,18 @@ def change_parameters(root: Path, parameters: str) -> None:
 
 def check_remote(root: Path) -> None:
     """Raise StepError if what is pushed would be gone with the machine: a folder of a hosted runner."""
-    from dvc.repo import Repo
-
-    with Repo(str(root)) as repo:
-        remote = repo.config["core"].get("remote")
-        url = repo.config["remote"].get(remote, {}).get("url", "") if remote else ""
+    url = find_remote(root)
     if os.environ.get("RUNNER_ENVIRONMENT") == "github-hosted" and "://" not in url:
         raise StepError(
             f".dvc/config: the remote is the folder {url!r} of a machine that is gone in a minute. Nobody could pull what "
             "this run made. Give it an address that all can reach: vendor/stagebook/docs/versioning.md#the-remote"
         )
+
+
+def find_remote(root: Path) -> str:
+    """Return the address of DVC's remote, a folder with its whole path; empty if there is none."""
+    from dvc.repo import Repo
+
+    with Repo(str(root)) as repo:
+        remote = repo.config["core"].get("remote")
+        return repo.config["remote"].get(remote, {}).get("url", "") if remote else ""

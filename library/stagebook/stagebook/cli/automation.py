@@ -101,8 +101,13 @@ def pull() -> None:
     """Fetch data, models and reports from DVC's remote; the pipeline makes what is not there."""
     import subprocess
 
+    from ..automate.retrain import find_remote
+
     if subprocess.run(["dvc", "pull", "--quiet"], cwd=find_root(), stderr=subprocess.DEVNULL, check=False).returncode:
-        print("Not all is in the remote, or it cannot be reached: the pipeline makes what is missing.")
+        url, why = find_remote(find_root()), "Not all is in the remote, or it cannot be reached"
+        if "://" not in url and not Path(url).is_dir():
+            why = f".dvc/config: the remote is the folder {url!r}, which is not there"
+        print(f"{why}: the pipeline makes what is missing.")
 
 
 @command(GROUP)
