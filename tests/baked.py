@@ -21,7 +21,7 @@ from stagebook.project.branch import VARIABLES
 
 TEMPLATE = Path(__file__).resolve().parents[1]
 NOTHING_TO_DO = "Data and pipelines are up to date."
-STEPS = ["ingest", "validate", "clean", "features", "request", "train", "evaluate", "inspect", "backtest", "register"]
+STEPS = ["ingest", "validate", "clean", "features", "train", "request", "evaluate", "inspect", "backtest", "register"]
 SAMPLE = {  # three months instead of twelve: the whole pipeline in well under a minute
     "months: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]": "months: [1, 2, 3]",
     '"2013-09-01"': '"2013-02-15"',

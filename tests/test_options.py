@@ -62,9 +62,8 @@ environments/README.md environments/conda.yaml environments/constraints-3.11.txt
 environments/constraints-3.13.txt
 models/.gitkeep reports/.gitkeep
 notebooks/10_ingest.ipynb notebooks/20_validate.ipynb notebooks/30_clean.ipynb notebooks/40_features.ipynb
-notebooks/45_request.ipynb
-notebooks/50_train.ipynb notebooks/60_evaluate.ipynb notebooks/65_inspect.ipynb notebooks/66_backtest.ipynb
-notebooks/70_register.ipynb
+notebooks/50_train.ipynb notebooks/55_request.ipynb notebooks/60_evaluate.ipynb notebooks/65_inspect.ipynb
+notebooks/66_backtest.ipynb notebooks/70_register.ipynb
 tests/conftest.py tests/sample.yaml tests/data_validation/test_data.py tests/data_validation/test_raw.py
 tests/model/test_model.py
 vendor/stagebook.sha256

@@ -26,7 +26,7 @@ def test_second_repro_does_nothing_and_a_forced_one_changes_no_byte(project):
 
 def check_events(project: Project, told: list[dict]) -> None:
     ended = {event["job"]["name"]: event for event in told if event["eventType"] == "COMPLETE"}
-    assert len(told) == 2 * len(ended) == 18
+    assert len(told) == 2 * len(ended) == 20
     runs = set(tracked(project, "print(*mlflow.search_runs()['run_id'])").split())
     assert {event["run"]["facets"]["mlflow_run"]["run_id"] for event in told} <= runs
     assert len({event["run"]["facets"]["parent"]["run"]["runId"] for event in told}) == 1
@@ -95,7 +95,17 @@ def room(project: Project, name: str) -> str:
 
 def test_a_step_is_stale_when_what_changes_its_result_changed_and_not_otherwise(project):
     assert stale(project) == set()
-    for name in ("cli", "scaffold", "automate", "step", "step/warm", "pages/catalog", "pages/compare", "pages/site"):
+    for name in (
+        "cli",
+        "scaffold",
+        "automate",
+        "step",
+        "step/warm",
+        "pages/catalog",
+        "pages/compare",
+        "pages/site",
+        "serve",
+    ):
         add_line(project, room(project, name))
     for folder in (f"{LIBRARY}/data", f"{LIBRARY}/model", "code/flight_delays", "code/flight_delays/models"):
         (project.path / folder / "__pycache__").mkdir(exist_ok=True)
@@ -106,13 +116,14 @@ def test_a_step_is_stale_when_what_changes_its_result_changed_and_not_otherwise(
     changes = {
         room(project, "evaluate"): {"evaluate", "inspect", "backtest", "register"},
         room(project, "model"): set(AFTER_TRAINING),
+        room(project, "request"): {"request", "register"},
         room(project, "gate"): {"evaluate", "register"},
         room(project, "card"): {"register"},
         room(project, "registry"): {"register"},
         room(project, "track"): {"train", "register"},
         room(project, "data"): set(STEPS),
         "code/flight_delays/models/candidates.py": {"train", "backtest"},
-        "code/flight_delays/features/registry.py": {"clean", "features", "register"},
+        "code/flight_delays/features/registry.py": {"clean", "features", "request", "register"},
         "code/flight_delays/datasets/arrivals.py": {"clean"},
     }
     for file, steps in changes.items():
@@ -147,7 +158,7 @@ def test_edited_notebook_is_exported_before_it_is_used(project):
     project.edit("notebooks/40_features.ipynb", {'LABEL = \\"late\\"': 'LABEL = \\"late\\"  # the outcome'})
     output = project.run("make", "pipeline").stdout
     assert "# the outcome" in project.read("code/flight_delays/features/build.py")
-    assert steps_run(output) == ["features"], "a comment changes no data, so nothing else runs"
+    assert steps_run(output) == ["features", "request"], "a comment changes no data: only what imports the module runs"
 
 
 def test_edited_module_is_used_at_once(project):

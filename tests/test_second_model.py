@@ -17,7 +17,8 @@ NAME = "flight-delays"
 
 
 def test_changed_parameter_runs_only_what_depends_on_it_and_dvc_shows_it(second):
-    assert steps_run(second.read(".local/second.log")) == STEPS[STEPS.index("train") :]
+    after_training = STEPS[STEPS.index("train") :]
+    assert steps_run(second.read(".local/second.log")) == [step for step in after_training if step != "request"]
     assert "max_iter" in second.run("dvc", "params", "diff", "HEAD~1").stdout
     assert "candidate.roc_auc" in second.run("dvc", "metrics", "diff", "HEAD~1").stdout
     assert "candidate.roc_auc" in second.run("dvc", "metrics", "show").stdout

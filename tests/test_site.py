@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from baked import Project, bake_ready, copy_project
+from baked import STEPS, Project, bake_ready, copy_project
 from test_options import HOSTILE
 
 pytestmark = pytest.mark.slow
@@ -119,7 +119,7 @@ def test_every_document_notebook_and_report_is_there(site, two_commits):
         "reports/card/data_sheet.html",
     }
     steps = [file.stem for file in (two_commits.path / "notebooks").glob("*.ipynb")]
-    assert len(steps) == 9
+    assert len(steps) == len(STEPS)
     expected |= {f"{place}/{step}.html" for place in ("notebooks", "reports") for step in steps}
     assert "docs/data/raw-flights.html" in expected
     assert expected <= there, expected - there

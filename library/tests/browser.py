@@ -1,6 +1,7 @@
 """Debian's Chromium without a screen, driven through chromedriver's HTTP interface (W3C WebDriver)."""
 
 import base64
+import json
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -46,14 +47,33 @@ class Browser:
         if text:
             self._ask(f"/element/{found}/value", text=text)
 
+    def text(self, selector: str) -> str:
+        """Return the text that an element shows; none if it is hidden or not there."""
+        found = f"const found = document.querySelector({json.dumps(selector)})"
+        return self.run(f"{found}; return found && found.getClientRects().length ? found.innerText : ''")
+
+    def read(self, selector: str, words: str) -> str:
+        """Wait until an element shows these words; return its text."""
+        wait_for(lambda: words in self.text(selector), 15)
+        return self.text(selector)
+
+    def press(self, keys: str) -> None:
+        """Press keys wherever the focus is."""
+        actions = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
+        self._ask("/actions", actions=[{"type": "key", "id": "keys", "actions": actions}])
+
+    def errors(self) -> list[str]:
+        """Return the console's errors since the last call: scripts that fail, what the policy blocks."""
+        return [one["message"] for one in self._ask("/se/log", type="browser") if one["level"] == "SEVERE"]
+
     def picture(self, file: Path) -> None:
         data = self.driver.get(f"{self.session}/screenshot").json()["value"]
         file.write_bytes(base64.b64decode(data))
 
 
 @contextmanager
-def browser(folder: Path) -> Iterator[Browser]:
-    """Start Chromium with an empty profile in `folder`."""
+def browser(folder: Path, **options: object) -> Iterator[Browser]:
+    """Start Chromium with an empty profile in `folder`; `options` are chromedriver's, such as `mobileEmulation`."""
     program = shutil.which("chromedriver")
     if not program:
         pytest.skip("this machine has no chromedriver (Debian: chromium-driver)")
@@ -62,9 +82,9 @@ def browser(folder: Path) -> Iterator[Browser]:
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as driver:
         try:
             wait_for(lambda: _is_ready(driver))
-            options = {"args": [*FLAGS, f"--user-data-dir={folder / 'profile'}"]}
-            wanted = {"capabilities": {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options}}}
-            session = driver.post("/session", json=wanted).json()["value"]
+            options = {"args": [*FLAGS, f"--user-data-dir={folder / 'profile'}"], **options}
+            wanted = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
+            session = driver.post("/session", json={"capabilities": {"alwaysMatch": wanted}}).json()["value"]
             assert "sessionId" in session, session
             yield Browser(driver, session["sessionId"])
             driver.delete(f"/session/{session['sessionId']}")

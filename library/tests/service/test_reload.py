@@ -109,6 +109,8 @@ def registry(tmp_path, monkeypatch):
             logged = mlflow.pyfunc.log_model(
                 name="model", python_model=Never(), artifacts=files, model_config=config, pip_requirements=["mlflow"]
             )
+            if version == 2:
+                mlflow.log_text("<h1>Card of 2</h1>", "card/model_card.html")
             client.create_model_version("tiny", logged.model_uri, logged.run_id, model_id=logged.model_id)
     return folder
 
@@ -125,6 +127,8 @@ def test_promotion_and_rollback_change_what_is_served(registry, tmp_path):
         current = json.loads((folder / CURRENT).read_text())
         about = json.loads((folder / current["folder"] / "about.json").read_text())
         assert (current["version"], about["version"], about["why"]) == (version, version, "better")
+        card = folder / current["folder"] / "model_card.html"
+        assert (card.read_text() if card.exists() else None) == {1: None, 2: "<h1>Card of 2</h1>"}[version]
         changed = (folder / CURRENT).stat().st_mtime_ns
         assert fetch_champion("tiny", folder) == str(version)
         assert (folder / CURRENT).stat().st_mtime_ns == changed, "nothing is written if nothing changed"

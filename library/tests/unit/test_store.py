@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stagebook.features.online import connect_store, describe_look_up, look_up, materialise
+from stagebook.features.outages import drop_outages
 from stagebook.features.store import Feature, FeatureView, join_point_in_time
 from stagebook.project.errors import DataError, StoreError
 
@@ -292,3 +293,14 @@ def test_a_value_that_does_not_age_is_described(tmp_path, monkeypatch):
 def test_a_look_up_with_another_number_of_values_is_refused(tmp_path, key):
     with pytest.raises(StoreError, match=f"unit_test is looked up by key: one value for each, not {len(key)} values"):
         describe_look_up(tmp_path, VIEW, key, None)
+
+
+def test_outages_drop_whole_periods_long_before_the_validation_only():
+    hours = pd.date_range("2013-01-01", periods=20 * 24, freq="h").strftime("%Y-%m-%dT%H:%M:%SZ")
+    weather, until = pd.DataFrame({"time_hour": hours}), pd.Timestamp("2013-01-11", tz="UTC")
+    kept = drop_outages(weather, "time_hour", until, 0.5, 0)
+    assert len(weather) - len(kept) == 9 * 12, "half of the 18 half-days of nine days"
+    assert set(hours[hours >= "2013-01-10"]) <= set(kept["time_hour"])
+    assert drop_outages(weather, "time_hour", until, 0, 0).equals(weather)
+    with pytest.raises(DataError, match=r"share of outages is 1\.5: it must be from 0 to below 1"):
+        drop_outages(weather, "time_hour", until, 1.5, 0)

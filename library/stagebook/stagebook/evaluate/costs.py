@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+import numpy as np
 from pydantic import Field, PlainValidator, WithJsonSchema
 from pydantic.dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from ..model.task import Task
 from ..project.errors import DataError
 from ..project.yaml_values import CONFIG, Problem, Section, Text, TextLine, read_number
 
-__all__ = ["Costs", "check_costs"]
+__all__ = ["Costs", "check_costs", "cost_matrix"]
 
 
 def _read_matrix(matrix: object) -> dict:
@@ -61,3 +62,30 @@ def check_costs(matrix: dict, task: Task) -> None:
             f"docs/requirements.yaml: costs.matrix has {strange[0] if strange else matrix!r}; "
             f"this {task.kind} task knows {', '.join(map(repr, known))}."
         )
+
+
+def cost_matrix(matrix: dict[str, dict[str, float]], task: Task) -> np.ndarray:
+    """Return the cost of each decision, of shape (n_classes, n_classes): rows are actual classes, columns decisions.
+
+    Parameters
+    ----------
+    matrix : dict of dict
+        Actual class: decision: cost. What is left out costs nothing; if all is left out, each error costs 1.
+
+    Raises
+    ------
+    DataError
+        A class is unknown, or a right decision costs as much as a wrong one.
+    """
+    check_costs(matrix, task)
+    if not matrix:
+        return 1.0 - np.eye(len(task.classes))
+    costs = np.array(
+        [[matrix.get(actual, {}).get(predicted, 0.0) for predicted in task.classes] for actual in task.classes]
+    )
+    for code, name in enumerate(task.classes):
+        if (np.delete(costs[code], code) <= costs[code, code]).any():
+            raise DataError(
+                f"docs/requirements.yaml: costs.matrix.{name}: each wrong decision must cost more than the right one."
+            )
+    return costs

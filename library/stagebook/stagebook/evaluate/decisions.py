@@ -5,38 +5,10 @@ import numpy as np
 import pandas as pd
 
 from ..model.task import Task
-from ..project.errors import DataError
-from .costs import Costs, check_costs
+from .costs import Costs, check_costs, cost_matrix
 from .style import find_style
 
 __all__ = ["cost_curve", "cost_matrix", "cost_per_row", "decide", "draw_cost_curve", "find_threshold", "measure_value"]
-
-
-def cost_matrix(matrix: dict[str, dict[str, float]], task: Task) -> np.ndarray:
-    """Return the cost of each decision, of shape (n_classes, n_classes): rows are actual classes, columns decisions.
-
-    Parameters
-    ----------
-    matrix : dict of dict
-        Actual class: decision: cost. What is left out costs nothing; if all is left out, each error costs 1.
-
-    Raises
-    ------
-    DataError
-        A class is unknown, or a right decision costs as much as a wrong one.
-    """
-    check_costs(matrix, task)
-    if not matrix:
-        return 1.0 - np.eye(len(task.classes))
-    costs = np.array(
-        [[matrix.get(actual, {}).get(predicted, 0.0) for predicted in task.classes] for actual in task.classes]
-    )
-    for code, name in enumerate(task.classes):
-        if (np.delete(costs[code], code) <= costs[code, code]).any():
-            raise DataError(
-                f"docs/requirements.yaml: costs.matrix.{name}: each wrong decision must cost more than the right one."
-            )
-    return costs
 
 
 def find_threshold(costs: np.ndarray) -> float:

@@ -95,7 +95,7 @@ def register_candidate(root: Path, name: str, task: Task, facts: dict, example: 
 
 
 def _find_contract(root: Path) -> Path | None:
-    """Return the file that says what a request is; None in a project that has no step 45_request."""
+    """Return the file that says what a request is; None in a project that has no step 55_request."""
     file = root / "data" / "processed" / CONTRACT
     return file if file.is_file() else None
 

@@ -16,7 +16,7 @@ from mlflow.exceptions import MlflowException
 from ..project.errors import RegistryError
 from .versions import add_model, find_versions
 
-__all__ = ["Entry", "append", "find_rolled_back", "history", "replay"]
+__all__ = ["Entry", "append", "find_champion", "find_rolled_back", "history", "replay"]
 
 
 # The log of a model is a second registered model, `<name>-promotions`: its versions are the entries, in order. MLflow gives
@@ -117,6 +117,14 @@ def replay(entries: list[Entry]) -> list[int]:
         while stack[-1] != entry.version:  # passed over: rolled back earlier, or deleted
             stack.pop()
     return stack
+
+
+def find_champion(name: str) -> Entry:
+    """Return the entry that made the present champion; RegistryError if there is none."""
+    entries = history(name)
+    if not entries:
+        raise RegistryError(f"{name} has no champion: the gate has let no version through. See `stagebook gate`.")
+    return entries[-1]
 
 
 def find_rolled_back(entries: list[Entry]) -> dict[int, str]:

@@ -7,9 +7,9 @@ from pathlib import Path
 import mlflow
 from ruamel.yaml import YAML
 
-from ..project.errors import DataError, RegistryError
+from ..project.errors import DataError
 from ..project.files import replace_folder
-from .history import append, history
+from .history import append, find_champion
 from .versions import add_model, find_versions
 
 __all__ = ["FOLDER", "keep_champion", "restore_champion"]
@@ -28,10 +28,7 @@ def keep_champion(name: str, folder: Path) -> bool:
     RegistryError
         There is no champion.
     """
-    entries = history(name)
-    if not entries:
-        raise RegistryError(f"{name} has no champion: the gate has let no version through. See `stagebook gate`.")
-    champion = entries[-1]
+    champion = find_champion(name)
     version = find_versions(name)[champion.version]
     if _read_facts(folder).get("tags", {}).get("package_md5") == version.tags.get("package_md5"):
         return False

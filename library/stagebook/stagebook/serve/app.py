@@ -22,7 +22,7 @@ from .batches import Busy
 from .body import ARROW, JSON, PARQUET, content_type, parse_rows, read_body, read_table_rows, write_table_rows
 from .metrics import Metrics
 from .openapi import describe_api
-from .page import add_pages
+from .page import add_pages, read_costs
 from .refuse import KEY_VARIABLE, Guard, Refused, describe_errors, refuse, refuse_crash, refuse_http, show_value
 from .schema import ErrorAnswer, Outcomes
 from .service import Answer, Served, Service, utc_now
@@ -130,10 +130,12 @@ def _add_predictions(app: FastAPI, service: Service, metrics: Metrics) -> None:
         """Predict for a table of raw rows, Arrow or Parquet; the answer is an Arrow stream."""
         asked_at, started = utc_now(), perf_counter()
         body, served = await read_body(request, service, ARROW, PARQUET), service.current
-        rows = await asyncio.to_thread(read_table_rows, body, content_type(request), service)
+        contract, settings = served.contract, service.settings
+        rows = await asyncio.to_thread(read_table_rows, body, content_type(request), contract, settings)
         answers = await answer(rows, served)
         finish(request, answers, asked_at, started)
-        return Response(write_table_rows([one.output for one in answers]), media_type=ARROW)
+        table = await asyncio.to_thread(write_table_rows, [one.output for one in answers])
+        return Response(table, media_type=ARROW)
 
 
 def _refused(error: RequestError) -> Refused:
@@ -202,13 +204,19 @@ def _add_state(app: FastAPI, service: Service, metrics: Metrics) -> None:
         return {"rows": [service.current.contract.example]}
 
     @app.get("/model", tags=["state"], responses={code: ERRORS[code] for code in (401, 405)})
-    async def model() -> dict:
-        """Return version, metrics, inputs and outputs of the model."""
-        package = service.current.package
+    def model() -> dict:
+        """Return version, metrics, costs of decisions, inputs and outputs of the model."""
+        served = service.current
+        package, task = served.package, served.contract.task
         about = {key: package.about.get(key) for key in ("who", "when", "why", "metrics")}
         contract = {"required": package.contract.required, "key": package.contract.key}
-        signature = {"inputs": package.contract.features, "output": service.current.answer.model_json_schema()}
+        signature = {"inputs": package.contract.features, "output": served.answer.model_json_schema()}
         head = {"name": package.name, "version": package.version, "config": package.config, **about}
+        head |= {
+            "classes": task.classes,
+            "threshold": served.predictor.threshold,
+            "costs": read_costs(service.root, task),
+        }
         return head | {"request": contract, "signature": signature, "card": "/model/card" if package.card else None}
 
     html = {200: {"content": {"text/html": {"schema": {"type": "string"}}}}}

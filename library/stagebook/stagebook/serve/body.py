@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect
 
 from ..project.yaml_values import suggest
+from ..request.contract import Contract
 from .refuse import Refused, describe_errors
 from .schema import LONGEST
 from .service import Service
@@ -49,13 +50,13 @@ def parse_rows(body: bytes, model: type[BaseModel], allowed: Mapping[str, str]) 
     return parsed.model_dump(by_alias=True, exclude_unset=True)["rows"]
 
 
-def read_table_rows(body: bytes, kind: str, service: Service) -> list[dict]:
+def read_table_rows(body: bytes, kind: str, contract: Contract, settings: Mapping) -> list[dict]:
     """Return the rows of an Arrow stream or a Parquet file, as JSON would have them."""
     import pyarrow as pa
 
-    most, known = service.settings["waiting_rows"] * 20, service.current.contract.table.columns
+    most, known = settings["waiting_rows"] * 20, contract.table.columns
     try:
-        table = _read_arrow(body, most) if kind == ARROW else _read_parquet(body, most, service)
+        table = _read_arrow(body, most) if kind == ARROW else _read_parquet(body, most, settings)
         table.validate(full=True)
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
         raise Refused(400, {"message": f"the body cannot be read as {kind}: {error}"[:300]}) from None
@@ -100,14 +101,14 @@ def _read_arrow(body: bytes, most: int):
         return pa.Table.from_batches(batches, reader.schema)
 
 
-def _read_parquet(body: bytes, most: int, service: Service):
+def _read_parquet(body: bytes, most: int, settings: Mapping):
     """Read a Parquet file whose own figures say that it is not too large; repeated texts stay one text."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     file = pq.ParquetFile(io.BytesIO(body))
     size = sum(file.metadata.row_group(place).total_byte_size for place in range(file.metadata.num_row_groups))
-    if file.metadata.num_rows > most or size > 10e6 * service.settings["max_megabytes"]:
+    if file.metadata.num_rows > most or size > 10e6 * settings["max_megabytes"]:
         raise Refused(413, {"message": f"the table has {file.metadata.num_rows:,} rows, {size / 1e6:,.0f} MB unpacked"})
     texts = [field.name for field in file.schema_arrow if pa.types.is_string(field.type)]
     return pq.read_table(io.BytesIO(body), read_dictionary=texts)

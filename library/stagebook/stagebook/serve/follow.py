@@ -2,18 +2,20 @@
 
 import json
 import os
+import shutil
 import sys
 import time
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from filelock import FileLock
 
-from ..project.errors import RegistryError, StagebookError
+from ..project.errors import StagebookError
 from ..project.files import replace_folder, write_json
-from .package import ABOUT
+from .package import ABOUT, CARD
 
 __all__ = ["CURRENT", "STATUS", "fetch_champion", "follow"]
 
@@ -29,41 +31,42 @@ def fetch_champion(name: str, folder: Path) -> str:
     RegistryError
         There is no champion.
     """
-    import mlflow
-    from mlflow.exceptions import MlflowException
-
-    from ..registry.history import history
+    from ..registry.history import find_champion
     from ..registry.versions import find_versions
 
-    entries = history(name)
-    if not entries:
-        raise RegistryError(f"{name} has no champion: the gate has let no version through. See `stagebook gate`.")
-    entry = entries[-1]
+    entry = find_champion(name)
     version = find_versions(name)[entry.version]
     copy = folder / f"{entry.version}-{version.tags.get('package_md5', version.creation_timestamp)}"
     if not copy.is_dir():
         with replace_folder(copy) as new:
-            mlflow.artifacts.download_artifacts(f"models:/{name}/{entry.version}", dst_path=str(new))
-            try:
-                mlflow.artifacts.download_artifacts(
-                    run_id=version.run_id, artifact_path="card/model_card.html", dst_path=str(new / "run")
-                )
-                (new / "run" / "card" / "model_card.html").rename(new / "model_card.html")
-            except (MlflowException, OSError):
-                pass  # a model that was restored from git has no card in the registry
-            about = {key: value for key, value in asdict(entry).items() if key in ("who", "when", "why", "metrics")}
-            write_json({"model": name, "version": entry.version, **about}, new / ABOUT)
-    current = {"folder": copy.name, "version": entry.version}
-    if _read(folder / CURRENT) != current:
-        write_json(current, folder / CURRENT)
+            _download(name, version, new)
+    about = {key: value for key, value in asdict(entry).items() if key in ("who", "when", "why", "metrics")}
+    _write_if_changed({"model": name, "version": entry.version, **about}, copy / ABOUT)
+    _write_if_changed({"folder": copy.name, "version": entry.version}, folder / CURRENT)
     _forget_old(folder, copy)
     return str(entry.version)
 
 
+def _download(name: str, version, folder: Path) -> None:
+    """Put the model of a version into `folder`, and its card, if the registry has one: a champion from git has none."""
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    mlflow.artifacts.download_artifacts(f"models:/{name}/{version.version}", dst_path=str(folder))
+    with suppress(MlflowException, OSError), TemporaryDirectory() as scratch:
+        card = mlflow.artifacts.download_artifacts(
+            run_id=version.run_id, artifact_path=f"card/{CARD}", dst_path=scratch
+        )
+        shutil.copy(card, folder / CARD)
+
+
+def _write_if_changed(content: dict, file: Path) -> None:
+    if _read(file) != content:
+        write_json(content, file)
+
+
 def _forget_old(folder: Path, copy: Path) -> None:
     """Remove all but the newest copies; one that is served is open already."""
-    import shutil
-
     copies = sorted((path for path in folder.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)
     for path in copies[:-KEPT]:
         if path != copy:

@@ -11,7 +11,7 @@ from ..project.errors import DataError
 from ..request.contract import FILE as CONTRACT
 from ..request.contract import Contract, read_contract
 
-__all__ = ["ABOUT", "Package", "find_card", "open_package"]
+__all__ = ["ABOUT", "CARD", "Package", "find_card", "open_package"]
 
 ABOUT, CARD = "about.json", "model_card.html"
 
@@ -67,7 +67,7 @@ def open_package(folder: Path, root: Path, name: str) -> Package:
     if not contract.is_file():
         if description.is_file():
             raise DataError(
-                f"{folder} has no {CONTRACT}: it was registered before the step 45_request. Register it again."
+                f"{folder} has no {CONTRACT}: it was registered before the step 55_request. Register it again."
             )
         contract = root / "data" / "processed" / CONTRACT
     about = _read(folder / ABOUT) or _read(folder / "version.json")

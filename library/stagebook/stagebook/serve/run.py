@@ -29,7 +29,7 @@ from .log import PredictionLog
 from .metrics import exports_telemetry
 from .package import open_package
 from .refuse import KEY_VARIABLE
-from .service import Service, utc_now
+from .service import Service, find_folder, utc_now
 from .store import connect_log
 
 __all__ = ["serve"]
@@ -146,18 +146,10 @@ async def _wait_for(folder: Path, process: subprocess.Popen) -> None:
 
 
 def _open_service(root: Path, settings: dict, source: Path, name: str, log: bool) -> Service:
-    prepare, views, engine = load_prepare(root), load_views(root), connect_store(root)
-    if views and not (source / CURRENT).is_file():
-        contract = open_package(source, root, name).contract
-    elif views:
-        folder = json.loads((source / CURRENT).read_text(encoding="utf-8"))["folder"]
-        contract = open_package(source / folder, root, name).contract
-    if views and (time := fill_store(root, engine, views, contract, prepare)):
-        print(
-            f"The feature store was empty: filled with what was known at {time}. `stagebook features` writes the newest."
-        )
-    return Service(root, settings, source, name, _open_log(root, settings) if log else None)
-
-
-def _open_log(root: Path, settings: dict) -> PredictionLog:
-    return PredictionLog(connect_log(root), retention_days=settings["retention_days"])
+    if views := load_views(root):
+        contract = open_package(find_folder(source), root, name).contract
+        if time := fill_store(root, connect_store(root), views, contract, load_prepare(root)):
+            newest = "`stagebook features` writes the newest."
+            print(f"The feature store was empty: filled with what was known at {time}. {newest}")
+    kept = PredictionLog(connect_log(root), retention_days=settings["retention_days"]) if log else None
+    return Service(root, settings, source, name, kept)

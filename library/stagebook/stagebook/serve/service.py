@@ -27,7 +27,7 @@ from .package import Package, open_package
 from .predictor import Predictor
 from .schema import allowed_inputs, allowed_words, make_answer, make_body, make_inputs_body
 
-__all__ = ["Answer", "Served", "Service"]
+__all__ = ["Answer", "Served", "Service", "find_folder"]
 
 logger = logging.getLogger("stagebook.serve")
 
@@ -87,18 +87,9 @@ class Service:
         self.prepare, self.join = load_prepare(root), join_online(connect_store(root))
         self.error: str | None = None
         self.reloads = 0
-        self._folder = self._tried = self._find_folder()
+        self._folder = self._tried = find_folder(self.source)
         self.current = self.open(self._folder)
         self.batches = Batches(self.answer, waiting=settings["waiting_rows"])
-
-    def _find_folder(self) -> Path:
-        pointer = self.source / CURRENT
-        if not pointer.is_file():
-            return self.source
-        try:
-            return self.source / json.loads(pointer.read_text(encoding="utf-8"))["folder"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{pointer} cannot be read ({error!r}); delete it and start again.") from error
 
     def open(self, folder: Path) -> Served:
         """Open the model in a folder and let it answer the contract's example; StagebookError if it cannot."""
@@ -133,7 +124,7 @@ class Service:
 
     async def reload(self) -> None:
         """Take the model that `current.json` names, if it is another; StagebookError if that one does not work."""
-        folder = self._find_folder()
+        folder = find_folder(self.source)
         if folder == self._tried:
             return
         self._tried = folder  # one try each
@@ -215,6 +206,17 @@ class Service:
         self.batches.close()
         if self.log:
             self.log.close()
+
+
+def find_folder(source: Path) -> Path:
+    """Return the folder that `current.json` in `source` names; `source` itself if there is none."""
+    pointer = source / CURRENT
+    if not pointer.is_file():
+        return source
+    try:
+        return source / json.loads(pointer.read_text(encoding="utf-8"))["folder"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{pointer} cannot be read ({error!r}); delete it and start again.") from error
 
 
 def plain_rows(table: pd.DataFrame) -> list[dict]:

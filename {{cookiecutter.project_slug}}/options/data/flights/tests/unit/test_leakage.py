@@ -1,4 +1,4 @@
-"""Whatever happens after a prediction is asked for must not change what the model sees of that flight.
+"""What happens after the time of a prediction must not change the inputs of the model for that flight.
 
 Two weeks of real flights, with the blizzard of 8 February 2013. Reference data (planes, airports) is known at all times.
 """
