@@ -3,8 +3,8 @@
 import os
 from datetime import UTC, datetime, timedelta
 
-from stagebook.serve.log import Prediction
-from stagebook.serve.store import META, open_log, read_predictions
+from stagebook.predictions.log import Prediction
+from stagebook.predictions.store import META, open_log, read_predictions
 
 NOW = datetime.now(UTC)
 

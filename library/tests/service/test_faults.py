@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 from serving import EXAMPLE, free_port, serving, start, wait_for, write_service
 from stagebook.project.errors import StepError
-from stagebook.serve.metrics import exports_telemetry
+from stagebook.serve.web.metrics import exports_telemetry
 
 pytestmark = pytest.mark.slow
 JSON = {"content-type": "application/json"}
@@ -368,6 +368,6 @@ def test_traces_and_metrics_go_where_the_variable_says(root):
 
 def test_an_address_for_traces_without_the_exporter_names_the_extra(monkeypatch):
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
-    monkeypatch.setattr("stagebook.serve.metrics.EXPORTER", "opentelemetry.no_such_exporter.http")
+    monkeypatch.setattr("stagebook.serve.web.metrics.EXPORTER", "opentelemetry.no_such_exporter.http")
     with pytest.raises(StepError, match=r"stagebook\[otlp\]"):
         exports_telemetry()

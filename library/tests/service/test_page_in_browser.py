@@ -8,7 +8,7 @@ from browser import browser as open_browser
 from served import COSTS, open_service, run_service, write_served
 from stagebook.data.schema import Column
 from stagebook.model.task import Task
-from stagebook.serve.refuse import KEY_VARIABLE
+from stagebook.serve.web.refuse import KEY_VARIABLE
 
 pytestmark = pytest.mark.slow
 

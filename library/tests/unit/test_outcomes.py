@@ -3,9 +3,9 @@
 import pandas as pd
 import pytest
 from logged import log_url, prediction, stored
+from stagebook.predictions.log import PredictionLog
+from stagebook.predictions.outcomes import Outcome, read_outcomes, record_outcomes
 from stagebook.project.errors import DataError
-from stagebook.serve.log import PredictionLog
-from stagebook.serve.outcomes import Outcome, read_outcomes, record_outcomes
 
 CLASSES = ["late", "on time"]
 

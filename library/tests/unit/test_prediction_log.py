@@ -13,8 +13,8 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 from logged import NOW, log_url, prediction, stored
-from stagebook.serve.log import PredictionLog
-from stagebook.serve.store import PREDICTIONS, open_log
+from stagebook.predictions.log import PredictionLog
+from stagebook.predictions.store import PREDICTIONS, open_log
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_a_clean_end_at_500_a_second_loses_nothing(url):
 WRITER = """
 import sys, time
 from datetime import UTC, datetime
-from stagebook.serve.log import Prediction, PredictionLog
+from stagebook.predictions.log import Prediction, PredictionLog
 log = PredictionLog(sys.argv[1])
 for number in range(int(sys.argv[3])):
     now = datetime.now(UTC)
@@ -138,5 +138,5 @@ def test_old_predictions_are_deleted(url):
 
 
 def test_the_log_imports_no_pandas():
-    code = "import sys, stagebook.serve.log, stagebook.serve.outcomes; sys.exit('pandas' in sys.modules)"
+    code = "import sys, stagebook.predictions.log, stagebook.predictions.outcomes; sys.exit('pandas' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -24,8 +24,8 @@ from stagebook.request.contract import Contract
 from stagebook.request.rows import RequestError, to_table
 from stagebook.serve.batches import Batches, Busy
 from stagebook.serve.predictor import Predictor
-from stagebook.serve.promise import date_pattern, digits_between, number_pattern, time_pattern
-from stagebook.serve.schema import make_body
+from stagebook.serve.web.promise import date_pattern, digits_between, number_pattern, time_pattern
+from stagebook.serve.web.schema import make_body
 
 CONFIG = {
     "task": "binary",

@@ -11,8 +11,8 @@ from served import BINARY, COLUMNS, COSTS, EXAMPLE, open_service, write_served
 from stagebook.data.schema import Column
 from stagebook.model.task import Task
 from stagebook.serve.app import create_app
-from stagebook.serve.page import read_costs
-from stagebook.serve.refuse import KEY_VARIABLE
+from stagebook.serve.web.page import read_costs
+from stagebook.serve.web.refuse import KEY_VARIABLE
 
 HOSTILE = [
     '"><img src=x onerror=alert(1)>',

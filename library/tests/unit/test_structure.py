@@ -26,6 +26,7 @@ ORDER = [
     "gate",
     "card",
     "registry",
+    "predictions",
     "serve",
     "step",
     "pages",

@@ -32,8 +32,8 @@ def serve(port: int, host: str, model: str, certificate: str, key: str, no_log: 
 def outcomes(file: str) -> None:
     """Add true values to the prediction log."""
     from ..model.task import read_task
-    from ..serve.outcomes import read_outcomes, record_outcomes
-    from ..serve.store import connect_log
+    from ..predictions.outcomes import read_outcomes, record_outcomes
+    from ..predictions.store import connect_log
 
     root = find_root()
     url, task = connect_log(root), read_task(root / "data" / "interim" / "task.json")

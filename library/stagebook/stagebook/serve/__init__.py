@@ -1,1 +1,1 @@
-"""Serving: the champion over HTTP, with a log of every prediction. All ways to serve go through `stagebook.request`."""
+"""Serving: the champion over HTTP, and for people. All ways to serve go through `stagebook.request`."""

@@ -19,13 +19,13 @@ from .. import __version__
 from ..project.errors import DataError, StagebookError
 from ..request.rows import RequestError
 from .batches import Busy
-from .body import ARROW, JSON, PARQUET, content_type, parse_rows, read_body, read_table_rows, write_table_rows
-from .metrics import Metrics
-from .openapi import describe_api
-from .page import add_pages, read_costs
-from .refuse import KEY_VARIABLE, Guard, Refused, describe_errors, refuse, refuse_crash, refuse_http, show_value
-from .schema import ErrorAnswer, Outcomes
 from .service import Answer, Served, Service, utc_now
+from .web.body import ARROW, JSON, PARQUET, content_type, parse_rows, read_body, read_table_rows, write_table_rows
+from .web.metrics import Metrics
+from .web.openapi import describe_api
+from .web.page import add_pages, read_costs
+from .web.refuse import KEY_VARIABLE, Guard, Refused, describe_errors, refuse, refuse_crash, refuse_http, show_value
+from .web.schema import ErrorAnswer, Outcomes
 
 __all__ = ["create_app"]
 
@@ -167,7 +167,7 @@ def _add_log(app: FastAPI, service: Service) -> None:
             raise Refused(422, *describe_errors(error, {})) from None
         if service.log is None:
             raise Refused(404, {"message": "predictions are not logged here"})
-        from .outcomes import Outcome, record_outcomes
+        from ..predictions.outcomes import Outcome, record_outcomes
 
         outcomes = [Outcome(**one.model_dump()) for one in given.outcomes]
         classes, source = service.current.contract.task.classes, "POST /outcomes"

@@ -17,6 +17,8 @@ from time import monotonic
 import uvicorn
 
 from ..features.online import connect_store
+from ..predictions.log import PredictionLog
+from ..predictions.store import connect_log
 from ..project.errors import StepError
 from ..project.files import write_json
 from ..project.root import local_folder
@@ -25,12 +27,10 @@ from ..request.online import fill_store
 from ..request.prepare import load_prepare
 from .app import create_app
 from .follow import CURRENT, STATUS
-from .log import PredictionLog
-from .metrics import exports_telemetry
 from .package import open_package
-from .refuse import KEY_VARIABLE
 from .service import Service, find_folder, utc_now
-from .store import connect_log
+from .web.metrics import exports_telemetry
+from .web.refuse import KEY_VARIABLE
 
 __all__ = ["serve"]
 

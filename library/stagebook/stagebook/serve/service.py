@@ -15,6 +15,7 @@ import pandas as pd
 from pydantic import BaseModel
 
 from ..features.online import connect_store
+from ..predictions.log import Prediction, PredictionLog
 from ..project.errors import DataError, StagebookError
 from ..request.contract import Contract
 from ..request.online import join_online
@@ -22,10 +23,9 @@ from ..request.prepare import load_prepare, prepare_rows
 from ..request.rows import RequestError, mask_rows, read_keys, to_table
 from .batches import Batches
 from .follow import CURRENT, STATUS
-from .log import Prediction, PredictionLog
 from .package import Package, open_package
 from .predictor import Predictor
-from .schema import allowed_inputs, allowed_words, make_answer, make_body, make_inputs_body
+from .web.schema import allowed_inputs, allowed_words, make_answer, make_body, make_inputs_body
 
 __all__ = ["Answer", "Served", "Service", "find_folder"]
 

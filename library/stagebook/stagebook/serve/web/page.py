@@ -11,17 +11,17 @@ from fastapi.responses import FileResponse, HTMLResponse
 from jinja2 import Environment, Template
 from markupsafe import Markup
 
-from ..data.privacy import personal_columns
-from ..data.schema import Column
-from ..evaluate.costs import Costs, check_costs, cost_matrix
-from ..gate.requirements import FILE as REQUIREMENTS
-from ..gate.requirements import read_requirements
-from ..model.task import Task
-from ..project.errors import DataError
-from ..project.markdown import read_style
-from ..request.contract import Contract
-from ..request.rows import allowed_range, as_text
-from .service import Service
+from ...data.privacy import personal_columns
+from ...data.schema import Column
+from ...evaluate.costs import Costs, check_costs, cost_matrix
+from ...gate.requirements import FILE as REQUIREMENTS
+from ...gate.requirements import read_requirements
+from ...model.task import Task
+from ...project.errors import DataError
+from ...project.markdown import read_style
+from ...request.contract import Contract
+from ...request.rows import allowed_range, as_text
+from ..service import Service
 
 __all__ = ["add_pages", "describe_fields", "read_costs"]
 

@@ -15,9 +15,9 @@ from pydantic import (
     create_model,
 )
 
-from ..data.schema import Column
-from ..request.contract import Contract
-from ..request.rows import LARGEST, allowed_range, allowed_type
+from ...data.schema import Column
+from ...request.contract import Contract
+from ...request.rows import LARGEST, allowed_range, allowed_type
 from .promise import date_pattern, number_pattern, time_pattern
 
 __all__ = [

@@ -8,11 +8,11 @@ from fastapi import Request
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect
 
-from ..project.yaml_values import suggest
-from ..request.contract import Contract
+from ...project.yaml_values import suggest
+from ...request.contract import Contract
+from ..service import Service
 from .refuse import Refused, describe_errors
 from .schema import LONGEST
-from .service import Service
 
 __all__ = ["ARROW", "JSON", "PARQUET", "content_type", "parse_rows", "read_body", "read_table_rows", "write_table_rows"]
 

@@ -12,11 +12,11 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..project.errors import StagebookError
-from ..project.yaml_values import suggest
-from ..request.rows import LARGEST
+from ...project.errors import StagebookError
+from ...project.yaml_values import suggest
+from ...request.rows import LARGEST
+from ..service import new_request_id
 from .metrics import Metrics
-from .service import new_request_id
 
 __all__ = ["KEY_VARIABLE", "Guard", "Refused", "describe_errors", "refuse", "refuse_crash", "refuse_http", "show_value"]
 

@@ -14,10 +14,10 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
-from ..project.errors import StepError
+from ...project.errors import StepError
 
 if TYPE_CHECKING:
-    from .service import Answer, Service
+    from ..service import Answer, Service
 
 __all__ = ["Metrics", "exports_telemetry"]
 

@@ -6,7 +6,7 @@ Each text that fits a pattern is accepted. The service reads more, as training d
 import re
 from math import ceil, floor
 
-from ..data.schema import Column
+from ...data.schema import Column
 
 __all__ = ["date_pattern", "digits_between", "number_pattern", "time_pattern"]
 

@@ -7,15 +7,15 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
-from ..data.schema import Column
-from ..model.task import Task
-from ..request.prepare import prepare_rows
-from ..request.rows import LARGEST, allowed_type, to_table
+from ...data.schema import Column
+from ...model.task import Task
+from ...request.prepare import prepare_rows
+from ...request.rows import LARGEST, allowed_type, to_table
+from ..service import Served, Service
 from .body import ARROW, PARQUET
 from .promise import number_pattern
 from .refuse import KEY_VARIABLE
 from .schema import Outcomes
-from .service import Served, Service
 
 __all__ = ["describe_api"]
 

@@ -1,0 +1,1 @@
+"""Predictions that were given, kept to be found again: log, true values, retention. Whoever predicts writes them here."""
