@@ -1,4 +1,4 @@
-"""Doubtful labels: rows whose given label is more likely wrong than right, if wrong labels explain the table better."""
+"""Doubtful labels: rows whose given label is more likely wrong than right, from a mixture model of right and wrong labels."""
 
 from dataclasses import replace
 
@@ -15,15 +15,15 @@ from .bins import spread_rows
 
 __all__ = ["describe_doubts", "find_doubts"]
 
-# An overlap of classes and wrong labels look alike in a single row; they differ in the table. Where classes overlap, the
-# labels that a model finds unlikely become rarer the surer it is; wrong labels are as frequent where it is sure. So two
-# models of the labels are fitted to out-of-fold predictions, without and with a share of wrong labels, and the likelihood
-# decides. The share that is used is the smallest one that is not much less likely than the best.
+# In a single row, overlapping classes and a wrong label look alike; in the whole table they differ. If classes overlap,
+# unlikely labels are rarer where the predictions are more certain. Wrong labels are equally frequent there. So two models
+# of the labels are fitted to out-of-fold predictions, without and with a share of wrong labels, and their likelihoods are
+# compared. The smallest share within the confidence interval is used.
 FOREST = {"n_estimators": 50, "min_samples_leaf": 3, "max_features": "sqrt"}
-ROWS_PER_TREE = 3_000  # more take longer, and find hardly more
+ROWS_PER_TREE = 3_000  # more rows take longer and find hardly more wrong labels
 FOLDS = 4
-# Twice the log likelihood ratio: for wrong labels at all, for the smallest likely share (95 %), and in addition for each row,
-# since the models of clean labels are not quite right.
+# Thresholds on twice the log likelihood ratio: for any wrong labels, for the interval of the share (95 %), and an addition
+# per row, because the models of clean labels are approximations.
 EVIDENCE, LIMIT, MISFIT = 10.0, 3.84, 0.005
 SHARES = np.geomspace(0.001, 0.45, 13)
 MOST_SHOWN = 20
@@ -37,16 +37,16 @@ def find_doubts(table: pd.DataFrame, task: Task, *, rows: int, seed: int) -> tup
     table : DataFrame of shape (n_rows, n_columns)
         The processed training split.
     rows : int
-        How many rows are looked at, taken evenly over the table.
+        Most rows whose labels are checked, taken evenly over the table.
 
     Returns
     -------
     doubts : DataFrame
-        At most 20 rows, largest doubt first: `row`, its position in the table; the keys, without personal data; `given` and
-        `likely` label; `doubt`, the probability that the given label is wrong. Empty if wrong labels do not explain the
-        table much better than overlapping classes or heavy tails do.
+        At most 20 rows, largest doubt first: `row`, its position in the table; the keys, with personal data masked;
+        `given` and `likely` label; `doubt`, the probability that the given label is wrong. Empty if overlapping classes
+        or heavy tails explain the labels about as well as wrong labels do.
     summary : dict
-        `rows` looked at, `share` of wrong labels that is at least likely, `doubtful` labels (doubt above 0.5).
+        `rows` checked, `share` of wrong labels (lower bound of its interval), `doubtful` labels (doubt above 0.5).
     """
     positions = spread_rows(len(table), rows)
     sample = table.iloc[positions].reset_index(drop=True)
@@ -64,7 +64,7 @@ def find_doubts(table: pd.DataFrame, task: Task, *, rows: int, seed: int) -> tup
 
 
 def describe_doubts(summary: dict) -> str:
-    """Say in a sentence what `find_doubts` found."""
+    """Format the summary of `find_doubts` as a sentence."""
     if not summary["doubtful"]:
         return f"No doubtful labels among {summary['rows']:,} rows of the training split."
     return (
@@ -74,7 +74,7 @@ def describe_doubts(summary: dict) -> str:
 
 
 def _predict_unseen(sample: pd.DataFrame, task: Task, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return positions of rows, and what a forest says of them that was fitted on other rows: of other groups, at any time."""
+    """Return positions of rows and their out-of-fold predictions by a forest; groups stay together, time is ignored."""
     tested, predicted = [], []
     for positions in make_folds(sample, replace(task, time=None), FOLDS, seed):
         fit_on, test = (split_columns(sample.iloc[rows], task, "data/processed/train.parquet") for rows in positions)
@@ -88,7 +88,7 @@ def _predict_unseen(sample: pd.DataFrame, task: Task, seed: int) -> tuple[np.nda
 
 
 def _list_doubts(table: pd.DataFrame, task: Task, rows, given, likely, doubt) -> pd.DataFrame:
-    """Return the table of doubts, with names of classes and without personal data."""
+    """Return the table of doubts, with names of classes and masked keys."""
     names = (lambda values: [task.classes[int(one)] for one in values]) if task.classes else list
     keys = hide_personal(table[task.keys].iloc[list(rows)], table[task.keys]).reset_index(drop=True)
     labels = {"given": names(given), "likely": names(likely), "doubt": np.round(np.asarray(doubt, dtype=float), 3)}
@@ -112,7 +112,7 @@ def _weigh(model: "_Classes | _Values") -> tuple[float, np.ndarray, np.ndarray]:
 
 
 class _Classes:
-    """Labels drawn from recalibrated predictions (temperature and a shift of each class), or from the other classes."""
+    """Right labels follow the recalibrated predictions (a temperature, a shift per class); wrong ones are any other class."""
 
     def __init__(self, label: np.ndarray, predicted: np.ndarray):
         self.rows, self.count = predicted.shape
@@ -150,7 +150,7 @@ class _Classes:
 
 
 class _Values:
-    """Values around the predictions, with a spread and a Student's t of each side; or just any value."""
+    """Right values follow a two-sided Student's t around the predictions; wrong ones a Cauchy as wide as all labels."""
 
     def __init__(self, label: np.ndarray, predicted: np.ndarray):
         self.rows, self.predicted = len(label), predicted
