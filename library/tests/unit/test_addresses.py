@@ -2,6 +2,7 @@
 
 import time
 from contextlib import nullcontext
+from html import escape
 from pathlib import Path
 
 import mlflow
@@ -9,7 +10,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from stagebook.data.reading.locations import download_file
-from stagebook.project.addresses import add_query, find_secret, mask_addresses, mask_values
+from stagebook.project.addresses import add_query, find_secret, mask_addresses, mask_page, mask_values
 from stagebook.project.errors import DataError, RegistryError, StoreError
 from stagebook.project.root import exit_code
 from stagebook.registry.versions import find_aliases
@@ -67,6 +68,7 @@ def test_long_lines_take_time_in_proportion(piece):
     text = piece * (1_000_000 // len(piece))
     began = time.process_time()
     mask_addresses(text)
+    mask_page(text)
     find_secret(text)
     assert time.process_time() - began < 10
 
@@ -77,6 +79,25 @@ def test_outputs_of_a_step_that_go_to_reports_show_no_secret():
     notebook = new_notebook(cells=[new_code_cell("f()", id="a", outputs=[error, stream])])
     text = nbformat.writes(normalise(notebook, Path("/somewhere")))
     assert GONE not in text and text.count("***") == 3
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "text/html", "text/markdown", "text/latex"])
+@pytest.mark.parametrize("address", SECRET_ADDRESSES)
+def test_shown_results_of_all_forms_show_no_secret(address, kind):
+    shown = f'<td title="{escape(address)}">{escape(address)}</td> [table]({address}) and text'
+    results = [new_output("display_data", data={kind: shown}), new_output("execute_result", data={kind: shown})]
+    notebook = normalise(new_notebook(cells=[new_code_cell("f()", id="a", outputs=results)]), Path("/somewhere"))
+    for output in notebook.cells[0].outputs:
+        assert GONE not in output.data[kind] and not find_secret(output.data[kind])
+        assert output.data[kind].count("***") >= 3 and output.data[kind].endswith(" and text")
+
+
+def test_a_page_keeps_its_scripts_styles_and_pictures():
+    picture = "data:image/png;base64," + "iVBORw0KGgo/+AIza" * 9
+    script = "var u='https://plot.ly/';a?token=b:c;auth=e;sig=function(){};t.password=n,x#key"
+    page = f"<style>p::after{{color:red}}</style><script>{script}</script><img src='{picture}'> <a href='https://h/t?sig=&amp;a=1'>"
+    assert mask_page(page) == page
+    assert mask_page(page + f" https://h/t?a=1&amp;sig={GONE}'") == page + " https://h/t?a=1&amp;sig=***'"
 
 
 @pytest.mark.parametrize("address", HARMLESS_ADDRESSES)

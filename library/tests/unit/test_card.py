@@ -80,6 +80,7 @@ FILES = {
         "fairness": {},
         "behaviour": {"passed": 1, "failed": ["older is riskier"], "tests": ["older is riskier", "name is ignored"]},
         "importance": {"age": 0.3, "city": 0.1},
+        "labels": {"rows": 812, "share": 0.02, "doubtful": 17},
     },
 }
 POINTS = [
@@ -147,6 +148,7 @@ def test_the_card_says_what_the_run_says(project):
     said = cards(project)
     assert set(said) == {"model_card.md", "model_card.html", "data_sheet.md", "data_sheet.html"}
     facts = [
+        "more likely wrong than right: 17 of 812 rows of the training split; reports/inspection/doubts.csv",
         "warn in time",
         "no persons",
         "0.7111",

@@ -31,6 +31,9 @@ def test_summary_is_rounded_and_says_null_for_what_is_no_number():
     assert summed["segments"] == {"named": named, "found": []}
     most = (summed["worst_segment_ratio"], summed["fairness_difference"], summed["behaviour_failed"])
     assert most == (1.235, None, 1)
+    assert "labels" not in summed, "a project whose notebook does not look for doubtful labels"
+    labels = {"rows": 9, "share": 0.0, "doubtful": 0}
+    assert sum_up(segments, segments[:0], {}, tests, pd.DataFrame({"rise": {}}), labels)["labels"] == labels
     assert summed["importance"] == {"x": 0.0} and summed["behaviour"]["failed"] == ["t"]
 
 

@@ -4,7 +4,7 @@ import os
 import re
 from urllib.parse import unquote_plus
 
-__all__ = ["QUERY", "REMEDY", "TOKEN", "add_query", "find_secret", "mask_addresses", "mask_values"]
+__all__ = ["QUERY", "REMEDY", "TOKEN", "add_query", "find_secret", "mask_addresses", "mask_page", "mask_values"]
 
 QUERY = "HTTP_QUERY"  # the environment variable with the secret part of a web address
 REMEDY = (
@@ -31,6 +31,8 @@ TOKEN = re.compile(
 # User, colon, anything up to the last @ before a blank: what stands before the colon is no host, for no port follows.
 LOGIN = re.compile(r"://([^/?#:@\[\s]{0,200}):(?![0-9]{1,9}(?:[/?#]|$))[^\s\"'<>]{0,300}@")
 PARAMETER = re.compile(r"([?&;#])([^=&;#?\s]{1,100})=([^&;#\s\"'<>)\]}]*)")
+# In a page, where an embedded script may have `;auth=e`: from the colon up to where a blank, a quote or a tag ends it.
+ADDRESS = re.compile(r"://[^\s\"'`<>]+")
 PLACEHOLDER = re.compile(r"\*+|[<{$].*|\.{3}|x{3,}", re.IGNORECASE)  # no value, but where one would stand
 
 
@@ -59,6 +61,11 @@ def mask_addresses(text: str) -> str:
             lambda found: f"{found[1]}{found[2]}={MASK}" if _is_secret(found[2], found[3]) else found[0], text
         )
     return TOKEN.sub(MASK, text)
+
+
+def mask_page(text: str) -> str:
+    """Return HTML or Markdown with the addresses in it masked, and known tokens; scripts and styles still work."""
+    return TOKEN.sub(MASK, ADDRESS.sub(lambda found: mask_addresses(found[0]), text))
 
 
 def mask_values(value: object) -> object:

@@ -18,7 +18,7 @@ from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
-from ..project.addresses import mask_addresses
+from ..project.addresses import mask_addresses, mask_page
 from .environment import socket_folder
 from .trim import trim_outputs, trim_text
 
@@ -160,4 +160,4 @@ def _clean_text(output: NotebookNode, root: Path) -> None:
         output.traceback = [mask_addresses(clean(line)) for line in output.traceback]
     for kind, content in output.get("data", {}).items():
         if kind.startswith("text/") and isinstance(content, str):
-            output.data[kind] = clean(content)
+            output.data[kind] = (mask_addresses if kind == "text/plain" else mask_page)(clean(content))

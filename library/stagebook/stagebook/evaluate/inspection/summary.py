@@ -57,6 +57,7 @@ def inspection_tables(
     behaviour: list[dict],
     importance: pd.DataFrame,
     dependence: dict[str, pd.DataFrame],
+    doubts: pd.DataFrame | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Return the tables of reports/inspection, by name; the arguments are what the functions of the same names return."""
     groups = [table.assign(column=name) for name, table in fairness.items()]
@@ -67,7 +68,7 @@ def inspection_tables(
         "behaviour": pd.DataFrame(behaviour, columns=columns),
         "importance": importance.reset_index(),
         "dependence": pd.concat(dependence, names=["feature"]).reset_index(),
-    }
+    } | ({} if doubts is None else {"doubts": doubts})
 
 
 def sum_fairness(table: pd.DataFrame) -> dict:
@@ -85,8 +86,15 @@ def sum_fairness(table: pd.DataFrame) -> dict:
     }
 
 
-def sum_up(named, found, fairness: dict[str, pd.DataFrame], behaviour: list[dict], importance: pd.DataFrame) -> dict:
-    """Return what reports/inspection.json holds."""
+def sum_up(
+    named: pd.DataFrame,
+    found: pd.DataFrame,
+    fairness: dict[str, pd.DataFrame],
+    behaviour: list[dict],
+    importance: pd.DataFrame,
+    labels: dict | None = None,
+) -> dict:
+    """Return what reports/inspection.json holds; `labels` is the summary of `find_doubts`."""
     failed = [test["name"] for test in behaviour if not test["passed"]]
     groups = {column: sum_fairness(table) for column, table in fairness.items()}
     differences = [each["difference"] for each in groups.values() if each["difference"] is not None]
@@ -98,4 +106,4 @@ def sum_up(named, found, fairness: dict[str, pd.DataFrame], behaviour: list[dict
         "worst_segment_ratio": rounded(named["ratio"].max()) if len(named) else None,
         "fairness_difference": max(differences, default=None),
         "behaviour_failed": len(failed),
-    }
+    } | ({} if labels is None else {"labels": labels})
