@@ -31,6 +31,7 @@ DEFAULTS = {
         "waiting_rows": 5000,
         "follow_seconds": 10.0,
         "retention_days": 365,
+        "control_share": 0.0,
     },
 }
 
