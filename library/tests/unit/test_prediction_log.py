@@ -52,6 +52,9 @@ log.close()
 """
 
 
+WINDOW = 1.0  # seconds, as docs/prediction_log.md says
+
+
 def test_a_kill_loses_at_most_the_window(url, tmp_path):
     with (tmp_path / "said").open("w") as said:
         process = subprocess.Popen([sys.executable, "-c", WRITER, url, "k", "99999"], stdout=said)
@@ -60,11 +63,12 @@ def test_a_kill_loses_at_most_the_window(url, tmp_path):
         process.wait()
         killed = time.time()
     asked = [line.split() for line in (tmp_path / "said").read_text().splitlines() if line.count(".") == 1]
-    old = {
-        f"k{number}" for number, at in asked if float(at) < killed - 1.5
-    }  # interval and one batch, on a busy machine
+    there = set(stored(url)["request_id"])
+    lost = [killed - float(at) for number, at in asked if f"k{number}" not in there]
+    print("oldest lost", max(lost, default=0), len(lost), len(asked))
+    old = {f"k{number}" for number, at in asked if float(at) < killed - WINDOW}
     assert len(old) > 200
-    assert old <= set(stored(url)["request_id"])
+    assert old <= there
 
 
 def test_two_processes_write_to_one_database(url):

@@ -107,7 +107,7 @@ def _add_predictions(app: FastAPI, service: Service, metrics: Metrics) -> None:
         """Predict for raw rows: the fields that are known when the prediction is asked for."""
         asked_at, started = utc_now(), perf_counter()
         body, served = await read_body(request, service, JSON), service.current
-        rows = await _call(len(body) > LARGE, parse_rows, body, served.body, served.allowed)
+        rows = await _call(len(body) > LARGE, parse_rows, body, served.body, served.allowed, served.contract.table)
         answers = await answer(rows, served)
         return reply(request, answers, asked_at, started)
 
@@ -117,7 +117,8 @@ def _add_predictions(app: FastAPI, service: Service, metrics: Metrics) -> None:
         asked_at, started = utc_now(), perf_counter()
         body, served = await read_body(request, service, JSON), service.current
         large = len(body) > LARGE
-        rows = await _call(large, parse_rows, body, served.inputs_body, served.allowed_inputs)
+        table = served.contract.table
+        rows = await _call(large, parse_rows, body, served.inputs_body, served.allowed_inputs, table)
         try:
             answers = await _call(large, service.answer_inputs, rows, served)
         except RequestError as error:
