@@ -42,7 +42,7 @@ class PredictionLog:
     batch : int
         Rows of one insert at most.
     interval : float
-        Seconds between two writes. A process that is killed loses at most this time and one batch.
+        Seconds between two writes. A process that is killed loses at most this time and the time that one write takes.
     retention_days : int, optional
         Older predictions are deleted, with their true values.
 
