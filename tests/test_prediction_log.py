@@ -44,6 +44,8 @@ with TestClient(create_app(open_service(write_served(Path(folder)), log))) as cl
         away = line.strip() != "back"
         while bool(client.get("/ready").json()["problems"].get("log")) != away and time.monotonic() < end:
             time.sleep(0.1)
+        while not away and log.written < 20 and time.monotonic() < end:
+            time.sleep(0.1)
         ready = client.get("/ready").json()
         if line.strip() == "ended away":
             break
@@ -118,4 +120,6 @@ def test_a_shutdown_while_the_database_is_away_counts_what_is_lost(postgres, ser
         postgres.start()
     assert 9 < end["seconds"] < 20, "it waits ten seconds for the database"
     assert end["lost"] == end["waiting"] > 0
-    assert count(postgres) == end["written"] == end["sent"] - end["lost"]
+    assert end["written"] == end["sent"] - end["lost"] > 20
+    batch = end["waiting"]  # one may have been committed although its confirmation was lost with the server
+    assert end["written"] <= count(postgres) <= end["written"] + batch
