@@ -150,7 +150,6 @@ def postgres():
         Path(folder, "password").chmod(0o644)
         access = ["--auth-local=trust", "--auth-host=scram-sha-256", "--pwfile=password", "--username=tester"]
         server.run("initdb", "--pgdata=data", *access, "--encoding=UTF8", "--no-sync")
-        options = f"--options=-p {server.port} -h 127.0.0.1 -k {folder}"
-        server.run("pg_ctl", "--pgdata=data", "--wait", "--log=log", options, "start")
+        server.start()
         yield server
-        server.run("pg_ctl", "--pgdata=data", "--mode=immediate", "stop")
+        server.stop()

@@ -62,6 +62,13 @@ class Postgres:
         given = {"stdin": subprocess.DEVNULL} if text is None else {"input": text}
         subprocess.run(command, **given, text=True, user=user, cwd=self.folder, stdout=subprocess.DEVNULL, check=True)
 
+    def start(self) -> None:
+        options = f"--options=-p {self.port} -h 127.0.0.1 -k {self.folder}"
+        self.run("pg_ctl", "--pgdata=data", "--wait", "--log=log", options, "start")
+
+    def stop(self) -> None:
+        self.run("pg_ctl", "--pgdata=data", "--mode=immediate", "stop")
+
     def execute(self, sql: str) -> None:
         connect = [f"--host={self.folder}", f"--port={self.port}", "--username=tester", "--dbname=postgres"]
         self.run("psql", *connect, "--set=ON_ERROR_STOP=1", text=sql)

@@ -31,8 +31,8 @@ def show(browser, tmp_path):
     """Serve what `write_served` takes and open a page of it."""
     running = []
 
-    def start(path="/", **given):
-        service = open_service(write_served(tmp_path, **given))
+    def start(path="/", share=0.0, **given):
+        service = open_service(write_served(tmp_path, **given), control_share=share)
         running.append(run_service(service))
         address = running[-1].__enter__()
         browser.errors()
@@ -90,6 +90,14 @@ def test_an_error_is_beside_its_field_and_has_the_focus(browser, show):
     browser.click("#predict")
     browser.read("#f4-error", "must be a date")
     assert browser.text("#f0-error") == ""
+
+
+@pytest.mark.parametrize(("share", "words"), [(1.0, "Control group: do not act"), (1e-12, "Not in the control group")])
+def test_the_control_group_is_told_in_words(browser, show, share, words):
+    show(share=share)
+    browser.click("#predict")
+    assert words in browser.read("#answer", "curl")
+    assert browser.errors() == []
 
 
 def test_the_keyboard_alone_is_enough(browser, show):

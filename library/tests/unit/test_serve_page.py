@@ -182,3 +182,14 @@ def test_the_page_of_the_api_needs_no_other_host(serve):
     for name in re.findall(r'(?:src|href)="(docs/[^"]+)"', page.text):
         assert len(client.get(f"/{name}").content) > 10_000, name
     assert client.get("/docs/__init__.py").status_code == 404
+
+
+@pytest.mark.parametrize("wrong", [["me@example.org"], {"x": "me@example.org"}, "me@example.org" * 1000])
+def test_a_wrong_personal_value_is_in_no_error(serve, caplog, wrong):
+    client = serve()
+    for given in ({"mail": wrong}, {"Mail": "me@example.org"}):
+        answer = client.post("/predict", json={"rows": [{**EXAMPLE, **given}]})
+        [detail] = answer.json()["detail"]
+        assert answer.status_code == 422 and detail["field"] == next(iter(given))
+        assert "example.org" not in answer.text + caplog.text
+    assert "must be text" in client.post("/predict", json={"rows": [{**EXAMPLE, "mail": wrong}]}).text

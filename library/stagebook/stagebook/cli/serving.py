@@ -32,10 +32,13 @@ def serve(port: int, host: str, model: str, certificate: str, key: str, no_log: 
 def outcomes(file: str) -> None:
     """Add true values to the prediction log."""
     from ..model.task import read_task
-    from ..predictions.outcomes import read_outcomes, record_outcomes
+    from ..predictions.outcome_files import read_outcomes
+    from ..predictions.outcomes import record_outcomes
     from ..predictions.store import connect_log
 
     root = find_root()
     url, task = connect_log(root), read_task(root / "data" / "interim" / "task.json")
-    found = read_outcomes(file, url, task.target)
-    print(record_outcomes(url, found, classes=task.classes, source=file, column=task.target))
+    found, skipped = read_outcomes(file, url, task.target)
+    summary = record_outcomes(url, found, classes=task.classes, source=file, column=task.target)
+    summary.skipped = skipped
+    print(summary)

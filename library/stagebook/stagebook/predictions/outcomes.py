@@ -2,20 +2,22 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
+from ..data.plain_text import as_text
 from ..project.database import reason, shown
 from ..project.errors import DataError, StoreError
 from .store import META, OUTCOMES, PREDICTIONS, REPLACED, clean_text, key_columns, open_log, to_json, to_utc
 
-__all__ = ["Outcome", "Summary", "read_outcomes", "record_outcomes"]
+__all__ = ["Outcome", "Summary", "record_outcomes"]
 
 BATCH, EXAMPLES, LOCK_SECONDS = 500, 5, 30
+MOST_SKIPPED = 20  # lines that a summary names
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class Outcome:
     row: int = 0
     key: dict[str, str] = field(default_factory=dict)
     observed_at: datetime | None = None
+    place: str = ""  # where it comes from, for errors
 
 
 @dataclass
@@ -37,6 +40,7 @@ class Summary:
     counts: Counter = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
     predictions: int = 0  # that have a true value by these outcomes
+    skipped: list[str] = field(default_factory=list)  # of the file
 
     def add(self, sort: str, example: str) -> None:
         """Count an outcome of this sort."""
@@ -50,13 +54,17 @@ class Summary:
             "joined": f"joined to {self.predictions:,} predictions",
             "waiting": "waiting: the log has no such prediction (not yet written, unknown, or deleted by retention)",
             "duplicate": "duplicate: this value was known; nothing changed",
-            "contradictory": "contradictory: the newest value is used; the earlier one is in replaced_outcomes",
+            "contradictory": "contradictory: the newest value is used, one by id before one by key; earlier ones are in replaced_outcomes",
         }
         lines = [f"{self.source}: {self.counts['all']:,} outcomes"]
         for sort, words in about.items():
             lines.append(f"{self.counts[sort]:>9,} {words}")
             if sort in ("waiting", "contradictory"):
                 lines += [f"            {example}" for example in self.examples.get(sort, [])]
+        if self.skipped:
+            lines += [f"{len(self.skipped):>9,} left out: none of the table"]
+            lines += [f"            {each}" for each in self.skipped[:MOST_SKIPPED]]
+            lines += [f"            and {len(self.skipped) - MOST_SKIPPED:,} more"] * (len(self.skipped) > MOST_SKIPPED)
         return "\n".join(lines)
 
 
@@ -113,27 +121,61 @@ def _record(connection: sa.Connection, rows: Sequence[dict], summary: Summary) -
     identity = sa.tuple_(*OUTCOMES.primary_key)
     query = sa.select(OUTCOMES).where(identity.in_([_subject(row) for row in rows]))
     known = {_subject(row): dict(row) for row in connection.execute(query).mappings()}
-    replaced, predictions = [], _count_predictions(connection, rows)
+    before, replaced = [], []  # what was known of each row's subject; what another value takes the place of
     for row in rows:
-        subject, name = _subject(row), (row["request_id"] and f"{row['request_id']} row {row['row']}") or row["key"]
-        summary.counts["all"] += 1
-        old, known[subject] = known.get(subject), row
-        if old and old["value"] == row["value"]:
-            known[subject] = old
-            summary.add("duplicate", name)
-            continue
-        if old:
-            summary.add("contradictory", f"{name}: {old['value']}, now {row['value']}")
+        old = known.get(_subject(row))
+        before.append(old)
+        if old and old["value"] != row["value"]:
             replaced.append(old | {"replaced_at": row["received_at"]})
-        elif count := predictions.get(subject, 0):
-            summary.predictions += count
-            summary.add("joined", name)
-        else:
-            summary.add("waiting", name)
+        if not old or old["value"] != row["value"]:
+            known[_subject(row)] = row
     connection.execute(OUTCOMES.delete().where(identity.in_(list(known))))
     connection.execute(OUTCOMES.insert(), list(known.values()))
     if replaced:
         connection.execute(REPLACED.insert(), replaced)
+    predictions, disputes = _count_predictions(connection, rows), _find_disputes(connection, rows)
+    for row, old in zip(rows, before, strict=True):
+        _count(row, old, predictions, disputes, summary)
+
+
+def _count(row: dict, old: dict | None, predictions: dict[tuple, int], disputes: dict, summary: Summary) -> None:
+    """Count one outcome as one of the sorts."""
+    subject, name = _subject(row), (row["request_id"] and f"{row['request_id']} row {row['row']}") or row["key"]
+    summary.counts["all"] += 1
+    if old and old["value"] == row["value"]:
+        summary.add("duplicate", name)
+        return
+    if old:
+        summary.add("contradictory", f"{name}: {old['value']}, now {row['value']}")
+        return
+    count = predictions.get(subject, 0)
+    summary.predictions += count
+    if subject in disputes:
+        summary.add("contradictory", f"{name}: {disputes[subject]}")
+    else:
+        summary.add("joined" if count else "waiting", name)
+
+
+def _find_disputes(connection: sa.Connection, rows: Sequence[dict]) -> dict[tuple, str]:
+    """Return for outcomes by id or by key where the other one, of the same prediction, has another value."""
+    by_id, by_key = OUTCOMES.alias("by_id"), OUTCOMES.alias("by_key")
+    own = sa.and_(by_id.c.request_id == PREDICTIONS.c.request_id, by_id.c.row == PREDICTIONS.c.row)
+    shared = sa.and_(by_key.c.key_hash == PREDICTIONS.c.key_hash, by_key.c.request_id == "")
+    joined = PREDICTIONS.join(by_id, sa.and_(own, by_id.c.key_hash == "")).join(by_key, shared)
+    ids = sa.tuple_(*PREDICTIONS.c["request_id", "row"]).in_(
+        [(row["request_id"], row["row"]) for row in rows if row["request_id"]]
+    )
+    keys = PREDICTIONS.c.key_hash.in_([row["key_hash"] for row in rows if row["key_hash"]])
+    values = by_id.c.value.label("own"), by_key.c.value.label("shared")
+    query = sa.select(*PREDICTIONS.c["request_id", "row", "key_hash", "key"], *values).select_from(joined)
+    found: dict[tuple, str] = {}
+    for one in connection.execute(
+        query.where(PREDICTIONS.c.key_hash != "", by_id.c.value != by_key.c.value, sa.or_(ids, keys))
+    ):
+        said = f"{one.own} by the id {one.request_id} row {one.row}, {one.shared} by the key {one.key}"
+        found.setdefault((one.request_id, one.row, ""), said)
+        found.setdefault(("", 0, one.key_hash), said)
+    return found
 
 
 def _count_predictions(connection: sa.Connection, rows: Sequence[dict]) -> dict[tuple, int]:
@@ -152,7 +194,7 @@ def _subject(row: dict) -> tuple[str, int, str]:
 
 
 def _as_row(outcome: Outcome, place: int, classes: Sequence[str] | None, source: str, column: str) -> dict:
-    where = f"{source or 'outcomes'}, row {place}"
+    where = outcome.place or f"{source or 'outcomes'}, row {place}"
     if bool(outcome.request_id) == bool(outcome.key):
         raise DataError(f"{where}: an outcome has either a request_id or key columns. Give one of them.")
     value = _check_value(outcome.value, classes, f"{where}, column {column!r}: {outcome.value!r}")
@@ -181,65 +223,3 @@ def _check_value(value: object, classes: Sequence[str] | None, what: str) -> obj
     if not math.isfinite(number):
         raise DataError(f"{what} is no finite number. Correct it; nothing of these outcomes was stored.")
     return number
-
-
-def as_text(value: object) -> str:
-    """Return a value as text; a whole number has no decimals (Parquet has 17.0 where others are missing)."""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-
-
-def read_outcomes(file: str, url: str | sa.URL, target: str) -> list[Outcome]:
-    """Return the outcomes in a table: `request_id` [, `row`] or key columns, and the target's column or `value`.
-
-    Key columns are those of the newest logged prediction that has a key, or if there is none all other columns.
-    """
-    from ..data.reading.sources import load_source
-
-    frame, _ = load_source(file)
-    column = next((name for name in (target, "value") if name in frame), None)
-    if column is None:
-        raise DataError(f"{file} has no column {target!r} or 'value' with the true value; it has {list(frame)}.")
-    others = [name for name in frame if name not in (column, "observed_at", "row")]
-    keys = [] if "request_id" in frame else _logged_key(url) or others
-    if missing := [name for name in keys if name not in frame]:
-        raise DataError(f"{file} has neither a column 'request_id' nor the key column {missing[0]!r}.")
-    return list(_outcomes(frame.to_dict("records"), file, column, keys))
-
-
-def _outcomes(records: list[dict], file: str, column: str, keys: list[str]) -> Iterator[Outcome]:
-    for place, record in enumerate(records, 1):
-        where = f"{file}, row {place}, column"
-        key = {name: as_text(record[name]) for name in keys}
-        if empty := [name for name in keys or ["request_id"] if as_text(record[name]) in ("", "nan", "NaT", "None")]:
-            raise DataError(f"{where} {empty[0]!r} is empty: the outcome belongs to no prediction.")
-        row = as_text(record.get("row", 0)).strip()
-        if not row.isdecimal() or len(row) > 9:
-            raise DataError(f"{where} 'row': {row!r} is no position in a request (0, 1, 2...).")
-        request_id = "" if keys else as_text(record["request_id"])
-        observed = _read_time(record.get("observed_at"), where)
-        yield Outcome(record[column], request_id, int(row), key, observed)
-
-
-def _read_time(value: object, where: str) -> datetime | None:
-    if value is None or (text := str(value)) in ("", "nan", "NaT", "None"):
-        return None
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        raise DataError(f"{where} 'observed_at': {text!r} is no time such as 2026-01-31T12:00:00Z.") from None
-
-
-def _logged_key(url: str | sa.URL) -> list[str]:
-    """Return the key columns of the newest prediction that has some."""
-    import json
-
-    engine = open_log(url)
-    newest = sa.select(PREDICTIONS.c.key).where(PREDICTIONS.c.key_hash != "").order_by(PREDICTIONS.c.asked_at.desc())
-    try:
-        with engine.connect() as connection:
-            there = sa.inspect(connection).has_table("predictions")
-            return list(json.loads(connection.execute(newest.limit(1)).scalar() or "{}")) if there else []
-    except SQLAlchemyError as error:
-        raise StoreError(f"Prediction log {shown(engine.url)}: {reason(error, engine.url)}") from None
-    finally:
-        engine.dispose()

@@ -12,7 +12,10 @@ BATCH = 1_000
 
 
 def delete_old(engine: sa.Engine, before: datetime) -> bool:
-    """Delete one batch of predictions asked before that time, and true values without prediction; is there more?"""
+    """Delete a batch of predictions asked before that time, with true values; is there more?
+
+    True values without prediction, and those that were replaced, are deleted if they came before that time.
+    """
     before = to_utc(before)
     old = sa.select(PREDICTIONS.c["request_id", "row"]).where(PREDICTIONS.c.asked_at < before).limit(BATCH)
     with engine.execution_options(writes=True).begin() as connection:
@@ -30,5 +33,6 @@ def delete_old(engine: sa.Engine, before: datetime) -> bool:
             connection.execute(table.delete().where(by_id, table.c.key_hash == ""))
             connection.execute(table.delete().where(table.c.key_hash.in_(keys), ~same_key))
             orphan = sa.case((table.c.key_hash == "", ~same_id), else_=~same_key)
-            connection.execute(table.delete().where(table.c.received_at < before, orphan))
+            unused = sa.true() if table is REPLACED else orphan
+            connection.execute(table.delete().where(table.c.received_at < before, unused))
     return len(found) == BATCH

@@ -13,14 +13,16 @@ import pandas as pd
 from ..data.conform import convert_column
 from ..data.parsing.dates import ISO
 from ..data.parsing.numbers import PLAIN
+from ..data.plain_text import as_text
 from ..data.privacy import mask_columns, personal_columns
 from ..data.schema import Column
 from ..project.errors import StagebookError
 from .contract import Contract
 
-__all__ = ["LARGEST", "RequestError", "mask_rows", "read_keys", "to_table"]
+__all__ = ["LARGEST", "PERSONAL", "RequestError", "mask_rows", "read_keys", "to_table"]
 
 SLOW = object()  # stands for a value that only `convert_column` can read; it takes milliseconds
+PERSONAL = "a personal value"  # what an error shows instead of it
 LARGEST = 3e38  # the model's numbers are float32
 FIRST_YEAR, LAST_YEAR = 1678, 2261  # of datetime64[ns]
 FEW = 20  # values; reading more at once is faster than one by one
@@ -57,7 +59,7 @@ def to_table(rows: Sequence[Mapping[str, object]], contract: Contract) -> pd.Dat
         try:
             columns[name] = read_field(values, column)
         except RequestError as error:
-            value = "a personal value" if name in personal else error.value
+            value = PERSONAL if name in personal else error.value
             raise RequestError(error.allowed, value, error.row, name) from None
     return pd.DataFrame(columns)
 
@@ -169,13 +171,6 @@ def _read_date(value: str) -> object:
         return datetime.fromisoformat(value)
     except ValueError:
         return SLOW
-
-
-def as_text(value: object) -> str:
-    """Return a JSON value as a text file has it; whole numbers without a decimal point."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(int(value)) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else str(value)
 
 
 def allowed_type(column: Column) -> str:

@@ -92,24 +92,24 @@ def _add_predictions(app: FastAPI, service: Service, metrics: Metrics) -> None:
             logger.error("cannot answer: %s", error)
             raise Refused(503, {"message": str(error)}) from None
 
-    def finish(request: Request, answers: list[Answer], asked_at: datetime, started: float) -> None:
-        service.record(request.state.id, answers, asked_at, started)
+    def finish(request: Request, answers: list[Answer], asked_at: datetime, started: float) -> list[dict]:
         metrics.count(answers)
+        return service.record(request.state.id, answers, asked_at, started)
 
-    def reply(request: Request, answers: list[Answer]) -> Response:
+    def reply(request: Request, answers: list[Answer], asked_at: datetime, started: float) -> Response:
         package = answers[0].served.package
         head = {"request_id": request.state.id, "model": package.name, "version": package.version}
-        return Response(to_json({**head, "predictions": [one.output for one in answers]}), media_type=JSON)
+        rows = finish(request, answers, asked_at, started)
+        return Response(to_json({**head, "predictions": rows}), media_type=JSON)
 
     @app.post("/predict", tags=["predictions"], responses=ERRORS)
     async def predict(request: Request) -> Response:
         """Predict for raw rows: the fields that are known when the prediction is asked for."""
         asked_at, started = utc_now(), perf_counter()
         body, served = await read_body(request, service, JSON), service.current
-        rows = await _call(len(body) > LARGE, parse_rows, body, served.body, served.allowed)
+        rows = await _call(len(body) > LARGE, parse_rows, body, served.body, served.allowed, served.contract.table)
         answers = await answer(rows, served)
-        finish(request, answers, asked_at, started)
-        return reply(request, answers)
+        return reply(request, answers, asked_at, started)
 
     @app.post("/predict/inputs", tags=["predictions"], responses=ERRORS)
     async def predict_inputs(request: Request) -> Response:
@@ -117,13 +117,13 @@ def _add_predictions(app: FastAPI, service: Service, metrics: Metrics) -> None:
         asked_at, started = utc_now(), perf_counter()
         body, served = await read_body(request, service, JSON), service.current
         large = len(body) > LARGE
-        rows = await _call(large, parse_rows, body, served.inputs_body, served.allowed_inputs)
+        table = served.contract.table
+        rows = await _call(large, parse_rows, body, served.inputs_body, served.allowed_inputs, table)
         try:
             answers = await _call(large, service.answer_inputs, rows, served)
         except RequestError as error:
             raise _refused(error) from None
-        finish(request, answers, asked_at, started)
-        return reply(request, answers)
+        return reply(request, answers, asked_at, started)
 
     @app.post("/predict/table", tags=["predictions"], responses=ERRORS)
     async def predict_table(request: Request) -> Response:
@@ -133,8 +133,8 @@ def _add_predictions(app: FastAPI, service: Service, metrics: Metrics) -> None:
         contract, settings = served.contract, service.settings
         rows = await asyncio.to_thread(read_table_rows, body, content_type(request), contract, settings)
         answers = await answer(rows, served)
-        finish(request, answers, asked_at, started)
-        table = await asyncio.to_thread(write_table_rows, [one.output for one in answers])
+        rows = finish(request, answers, asked_at, started)
+        table = await asyncio.to_thread(write_table_rows, rows)
         return Response(table, media_type=ARROW)
 
 

@@ -9,6 +9,8 @@ from fastapi import Request
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect
 
+from ...data.privacy import personal_columns
+from ...data.schema import Table
 from ...project.yaml_values import suggest
 from ...request.contract import Contract
 from ..service import Service
@@ -43,12 +45,12 @@ def content_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def parse_rows(body: bytes, model: type[BaseModel], allowed: Mapping[str, str]) -> list[dict]:
+def parse_rows(body: bytes, model: type[BaseModel], allowed: Mapping[str, str], table: Table) -> list[dict]:
     """Return the rows of a body, without the fields that are left out."""
     try:
         parsed = model.model_validate_json(body)
     except ValidationError as error:
-        raise Refused(422, *describe_errors(error, allowed)) from None
+        raise Refused(422, *describe_errors(error, allowed, personal_columns(table))) from None
     return parsed.model_dump(by_alias=True, exclude_unset=True)["rows"]
 
 

@@ -11,6 +11,7 @@ from fastapi.responses import FileResponse, HTMLResponse
 from jinja2 import Environment, Template
 from markupsafe import Markup
 
+from ...data.plain_text import as_text
 from ...data.privacy import personal_columns
 from ...data.schema import Column
 from ...evaluate.costs import Costs, check_costs, cost_matrix
@@ -20,7 +21,7 @@ from ...model.task import Task
 from ...project.errors import DataError
 from ...project.markdown import read_style
 from ...request.contract import Contract
-from ...request.rows import allowed_range, as_text
+from ...request.rows import allowed_range
 from ..service import Service
 
 __all__ = ["add_pages", "describe_fields", "read_costs"]

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ...project.errors import StagebookError
 from ...project.yaml_values import suggest
-from ...request.rows import LARGEST
+from ...request.rows import LARGEST, PERSONAL
 from ..service import new_request_id
 from .metrics import Metrics
 
@@ -159,8 +159,11 @@ async def refuse_crash(request: Request, error: Exception) -> JSONResponse:
     return answer
 
 
-def describe_errors(error: ValidationError, allowed: Mapping[str, str]) -> list[dict]:
-    """Return what is wrong with a body: row, field, value and message. `allowed` says what a field may be, in words."""
+def describe_errors(error: ValidationError, allowed: Mapping[str, str], personal: Sequence[str] = ()) -> list[dict]:
+    """Return what is wrong with a body: row, field, value and message. `allowed` says what a field may be, in words.
+
+    The value of a `personal` field is not shown, nor that of an unknown field: it may be a personal one, misspelt.
+    """
     details, seen = [], set()
     for one in error.errors(include_url=False, include_context=False):
         place = [part for part in one["loc"] if part not in ("rows", "outcomes")]
@@ -169,7 +172,8 @@ def describe_errors(error: ValidationError, allowed: Mapping[str, str]) -> list[
         if (row, name) in seen:  # a union has an error for each of its types
             continue
         seen.add((row, name))
-        shown = {"value": show_value(one["input"])} if name and one["type"] != "missing" else {}
+        shown = {"value": PERSONAL if name in personal else show_value(one["input"])} if name else {}
+        shown = {} if one["type"] in ("missing", "extra_forbidden") else shown
         details.append({"row": row, "field": name, **shown, "message": _message(one, name, row, allowed)})
     return details[:20]
 
