@@ -53,7 +53,7 @@ def test_a_share_that_is_none_is_refused(tmp_path, share):
 
 def ask(root, rows, log=None, share=0.0):
     service = open_service(root, log, control_share=share)
-    with TestClient(create_app(service)) as client:
+    with TestClient(create_app(service), base_url="http://localhost") as client:
         answer = client.post("/predict", json={"rows": rows})
         assert answer.status_code == 200, answer.text
         return answer.json()["predictions"], client.get("/openapi.json").json()
@@ -89,7 +89,7 @@ def test_a_table_and_inputs_of_the_model_have_the_group_too(tmp_path):
     )
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
-    with TestClient(create_app(service)) as client:
+    with TestClient(create_app(service), base_url="http://localhost") as client:
         kind = {"Content-Type": "application/vnd.apache.arrow.stream"}
         answer = client.post("/predict/table", content=sink.getvalue().to_pybytes(), headers=kind)
         found = pa.ipc.open_stream(answer.content).read_all().to_pylist()
