@@ -32,6 +32,8 @@ REFUSED = [
     ({"project_slug": "a b", "package_name": "ab"}, "single hyphens"),
     ({"project_slug": "a--b", "package_name": "ab"}, "single hyphens"),
     ({"project_slug": "../up", "package_name": "up"}, "single hyphens"),
+    ({"project_slug": " ", "package_name": "blank"}, "project_slug: ' ' must be lower-case"),
+    ({"project_slug": "s" * 255, "package_name": "long"}, "50 at most; choose another"),
     ({"project_slug": "scikit-learn", "package_name": "mine"}, "say 'scikit-learn-project'"),
     ({"project_name": "2024 Sales"}, "from a letter on"),
     ({"project_name": " ", "project_slug": "blank"}, "project_name: is empty"),
