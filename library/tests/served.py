@@ -1,6 +1,7 @@
 """A small model that is served: a project's folder with model, contract and `prepare`, and the service of it."""
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -102,6 +103,8 @@ def _train(task: Task, features: dict[str, str], choices: dict) -> bytes:
 
 def open_service(root: Path, log=None, **settings) -> Service:
     """Return the service of what `write_served` wrote; close it."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "tiny"]:
+        del sys.modules[name]  # that of another test's project
     return Service(root, DEFAULTS["serve"] | settings, root / "models" / "served", "tiny", log)
 
 
