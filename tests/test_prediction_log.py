@@ -27,7 +27,7 @@ sent, going = 0, True
 def tell(**what):
     print(json.dumps(what), flush=True)
 
-with TestClient(create_app(open_service(write_served(Path(folder)), log))) as client:
+with TestClient(create_app(open_service(write_served(Path(folder)), log)), base_url="http://localhost") as client:
     def ask():
         global sent
         while going:
