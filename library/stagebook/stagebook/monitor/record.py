@@ -28,7 +28,8 @@ __all__ = [
 
 def count_rows(observed: Observed, min_rows: int, late_after_days: float, notes: list[str]) -> dict:
     """Return how many rows there are, of which version, with which true values; add a note for each oddity."""
-    asked, known_at = observed.asked_at.reset_index(drop=True), observed.known_at.reset_index(drop=True)
+    times = (observed.asked_at, observed.known_at)
+    asked, known_at = (pd.to_datetime(each, utc=True).reset_index(drop=True) for each in times)
     rows, window = len(observed.table), observed.window
     known = np.isfinite(np.asarray(observed.label, dtype=float))
     waited = (known_at - asked)[known]
