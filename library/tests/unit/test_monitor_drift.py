@@ -189,7 +189,9 @@ def test_figures_agree_with_scipy(rows, shift):
 def test_psi_is_that_of_the_definition_and_0_for_equal_shares():
     assert stability_index(np.array([500, 500]), np.array([50, 50])) == pytest.approx(0, abs=1e-12)
     share, now = np.array([0.5, 0.5]), np.array([0.8, 0.2])
-    assert stability_index(share * 1e6, now * 1e6) == pytest.approx(((now - share) * np.log(now / share)).sum(), rel=1e-4)
+    assert stability_index(share * 1e6, now * 1e6) == pytest.approx(
+        ((now - share) * np.log(now / share)).sum(), rel=1e-4
+    )
 
 
 def test_the_domain_classifier_finds_what_no_single_feature_shows():

@@ -111,7 +111,10 @@ def test_a_feature_that_moved_is_named():
 
 
 def test_a_season_that_a_reference_knows_is_no_drift():
-    now, year_ago = make(BINARY, 1000, 1, shift=1.5), make(BINARY, 1000, 2, shift=1.5, start=START - pd.Timedelta(365, "D"))
+    now, year_ago = (
+        make(BINARY, 1000, 1, shift=1.5),
+        make(BINARY, 1000, 2, shift=1.5, start=START - pd.Timedelta(365, "D")),
+    )
     record = measure(now, references=reference(BINARY) | {"same season": year_ago})
     assert record["drift"]["moved"] == []
     assert record["drift"]["domain_auc"]["low"] < 0.55
@@ -215,9 +218,7 @@ def test_a_feature_that_follows_the_time_is_no_drift():
 def test_segments_costs_and_the_control_arm():
     now = make(BINARY, 1000)
     random = np.random.default_rng(0)
-    record = measure(
-        change(now, control=random.random(1000) < 0.2, control_share=np.full(1000, 0.2)), needs=NEEDS
-    )
+    record = measure(change(now, control=random.random(1000) < 0.2, control_share=np.full(1000, 0.2)), needs=NEEDS)
     assert {line["segment"] for line in record["segments"]} == {"carrier = B6", "carrier = EV", "carrier = UA"}
     assert "segments gone: no such feature in the prediction log" in record["notes"]
     assert record["value"]["saved"]["low"] > 0
@@ -235,7 +236,9 @@ def test_the_record_is_the_same_twice():
 def test_times_that_are_not_known_are_no_error():
     now = make(BINARY, 300)
     nowhere = pd.Series(pd.NaT, index=range(2000)).dt.tz_localize("UTC")
-    before = change(reference(BINARY)["holdout"], asked_at=nowhere, known_at=nowhere, window=Window("x", pd.NaT, pd.NaT))
+    before = change(
+        reference(BINARY)["holdout"], asked_at=nowhere, known_at=nowhere, window=Window("x", pd.NaT, pd.NaT)
+    )
     assert alarms(measure(now, references={"holdout": before}, confidence=0.99)) == []
 
 

@@ -82,7 +82,7 @@ def detect_changes(
         row, found = firsts[max(start + cut - old, 0)], firsts[end - old] - 1
         at = None if asked_at is None else asked_at.iloc[row]
         changes.append(Change("mean", int(row), at, int(found), float(part[:cut].mean()), float(part[cut:].mean())))
-        start = max(start + cut, end - FEWEST)  # rows from which the change was told may be of either side
+        start = end  # the rows from which a change was told may be of either side
     return changes
 
 
