@@ -68,14 +68,14 @@ def detect_changes(
     inflation = (1 + correlation(known)) / (1 - correlation(known))
     stream, old, start, changes = np.append(known, means), len(known), 0, []
     tests = max(len(means), 1) * (np.log2(max(len(stream), 2)) + 1)
+    limits = student.isf(false_alarms / 2 / tests, np.arange(len(stream) + 1).clip(min=3) - 2)
     for end in range(max(old, 2 * FEWEST) + 1, len(stream) + 1):
         part = stream[start:end]
         if len(part) < 2 * FEWEST:
             continue
         cuts = len(part) - FEWEST * 2 ** np.arange(int(np.log2(len(part) / FEWEST)) + 1)
         cuts = cuts[(cuts >= FEWEST) & (cuts + start + FEWEST > old)]
-        limit = student.isf(false_alarms / 2 / tests, len(part) - 2)
-        if not len(cuts) or np.abs(score_cuts(part, cuts, inflation)).max() <= limit:
+        if not len(cuts) or np.abs(score_cuts(part, cuts, inflation)).max() <= limits[len(part)]:
             continue
         cuts = np.arange(max(FEWEST, old - start), len(part) - FEWEST + 1)
         cut = int(cuts[np.abs(score_cuts(part, cuts, inflation)).argmax()]) if len(cuts) else len(part) - FEWEST
