@@ -75,6 +75,7 @@ def record_outcomes(
     classes: Sequence[str] | None = None,
     source: str = "",
     column: str = "value",
+    received_at: datetime | None = None,
 ) -> Summary:
     """Store true values in one transaction: all of them, or upon an error none.
 
@@ -90,6 +91,8 @@ def record_outcomes(
         File or service that the values come from.
     column : str
         Column of the values, for errors.
+    received_at : datetime, optional
+        When the values arrived; now unless given.
 
     Raises
     ------
@@ -98,7 +101,7 @@ def record_outcomes(
     StoreError
         The database cannot be written.
     """
-    now = datetime.now(UTC).replace(tzinfo=None)
+    now = to_utc(received_at or datetime.now(UTC))
     rows = [
         _as_row(outcome, place, classes, source, column) | {"received_at": now}
         for place, outcome in enumerate(outcomes, 1)
