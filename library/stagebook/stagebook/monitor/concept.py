@@ -9,7 +9,7 @@ from scipy.stats import t as student
 __all__ = ["Change", "detect_changes", "excess_loss"]
 
 BLOCK_ROWS, MOST_BLOCKS = 25, 2_000
-FEWEST = 4  # blocks on either side of a change
+FEWEST = 6  # blocks on either side of a change
 
 
 @dataclass(frozen=True)

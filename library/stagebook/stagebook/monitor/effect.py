@@ -9,9 +9,9 @@ __all__ = ["day_blocks", "design_effects"]
 
 
 def day_blocks(asked_at: pd.Series) -> np.ndarray | None:
-    """Return the day of each row, as a number; None if the times are not known or are all of one day."""
+    """Return the day of each row, as a number; None if the times are not known."""
     days = pd.to_datetime(asked_at, utc=True).dt.floor("D")
-    if days.isna().any() or days.nunique() < 2:
+    if days.isna().any():
         return None
     return days.astype("int64").to_numpy()
 
@@ -30,7 +30,9 @@ def design_effects(
     cumulated : bool
         For bins in the order of their values: the largest effect on the share below an edge, as for KS.
     """
-    found = [_effect(each[each < missing], day[each < missing], cumulated) for each, day in zip(codes, days, strict=True)]
+    found = [
+        _effect(each[each < missing], day[each < missing], cumulated) for each, day in zip(codes, days, strict=True)
+    ]
     alike = [max(effect - 1, 0) / max(size - 1, 1e-9) for effect, size, _ in found]
     result = []
     for own, (effect, size, enough) in enumerate(found):

@@ -20,7 +20,7 @@ ASSUMPTION = (
     "The same features still mean the same label (no concept drift). If that changed, the estimate stays high while the "
     "true metric falls."
 )
-MOST_CALIBRATED = 20_000  # rows of the reference that probabilities are calibrated on
+MOST_CALIBRATED = 10_000  # rows of the reference that probabilities are calibrated on
 FEWEST_CALIBRATED = 300  # below it, isotonic regression follows single rows
 
 
@@ -55,9 +55,7 @@ def estimate_performance(
     features and prediction, as in DLE; r2 takes the variance of the label as that of predictions plus errors.
     """
     if task.kind == "regression":
-        return _estimate_errors(
-            task, table, prediction, reference, costs, kinds, (blocks, draws, confidence, seed)
-        )
+        return _estimate_errors(task, table, prediction, reference, costs, kinds, (blocks, draws, confidence, seed))
     _, before, label = reference
     random = np.random.default_rng(seed)
     some = random.permutation(len(label))[:MOST_CALIBRATED]
@@ -76,7 +74,9 @@ def estimate_performance(
         metrics = row_metrics(task, labels, prediction)(rows)
         drawn.append(metrics | {"cost": row_costs(task, labels, prediction, costs.matrix)[rows].mean()})
     drawn = pd.DataFrame(drawn)
-    return {name: with_interval(value, drawn[name], confidence) for name, value in found.items() if name in drawn}, drawn
+    return {
+        name: with_interval(value, drawn[name], confidence) for name, value in found.items() if name in drawn
+    }, drawn
 
 
 def calibrate(task: Task, before: np.ndarray, label: np.ndarray, prediction: np.ndarray) -> np.ndarray:

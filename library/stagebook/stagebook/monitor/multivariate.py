@@ -18,7 +18,7 @@ __all__ = ["auc_interval", "compare_domains", "encode_tables"]
 
 FOLDS = 5
 FEWEST_ROWS = 30
-MOST_CATEGORIES, MOST_FEATURES, MOST_PERMUTED, NAMED = 50, 50, 2_000, 5
+MOST_CATEGORIES, MOST_FEATURES, MOST_PERMUTED, NAMED = 50, 50, 1_000, 5
 
 
 def compare_domains(
@@ -27,7 +27,7 @@ def compare_domains(
     kinds: Mapping[str, str],
     *,
     blocks: tuple[np.ndarray, np.ndarray] | None = None,
-    most_rows: int = 5_000,
+    most_rows: int = 2_000,
     confidence: float = 0.95,
     seed: int = 0,
 ) -> dict | None:

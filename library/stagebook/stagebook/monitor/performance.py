@@ -43,7 +43,9 @@ def row_metrics(task: Task, label: np.ndarray, prediction: np.ndarray) -> Callab
 
     def count(rows: np.ndarray) -> dict[str, float]:
         found = np.bincount(codes[rows], minlength=len(task.classes))
-        recall = np.bincount(codes[rows], weights=right[rows], minlength=len(task.classes))[found > 0] / found[found > 0]
+        recall = (
+            np.bincount(codes[rows], weights=right[rows], minlength=len(task.classes))[found > 0] / found[found > 0]
+        )
         means = {"log_loss": loss[rows].mean(), "accuracy": right[rows].mean(), "balanced_accuracy": recall.mean()}
         return {name: round(float(value), 4) for name, value in means.items()}
 
