@@ -12,6 +12,7 @@ from stagebook.monitor.history import append_record, find_window, read_history
 from stagebook.monitor.observed import Window, feature_kinds, observe_table, read_observed
 from stagebook.predictions.log import Prediction, PredictionLog
 from stagebook.predictions.outcomes import Outcome, record_outcomes
+from stagebook.predictions.store import open_log, with_outcomes
 from stagebook.project.errors import DataError, StoreError
 
 DAY = datetime(2026, 1, 10, tzinfo=UTC)
@@ -138,3 +139,12 @@ def test_a_history_that_is_none_is_named_with_the_fix(tmp_path):
         (tmp_path / "history.json").write_text(text)
         with pytest.raises(DataError, match=r"history\.json is no history of windows .*Delete it"):
             read_history(tmp_path / "history.json")
+
+
+def test_predictions_without_a_key_are_joined_by_the_whole_primary_key_or_a_month_takes_minutes(tmp_path):
+    url = write_log(tmp_path, logged("one"))
+    with open_log(url).connect() as connection:
+        query = str(with_outcomes().compile(connection, compile_kwargs={"literal_binds": True}))
+        plan = [row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}")]
+    [found] = [line for line in plan if "by_key" in line]
+    assert "request_id=? AND row=? AND key_hash=?" in found

@@ -186,7 +186,7 @@ def _as_prediction(outputs: list[dict], task: Task) -> np.ndarray:
 
 
 def _as_label(value: object, task: Task) -> float:
-    if value is None or value != value:  # pandas makes NaN of None among numbers
+    if pd.isna(value):  # pandas makes NaN of None among numbers
         return np.nan
     if not task.classes:
         return float(value)
