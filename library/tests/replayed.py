@@ -37,7 +37,7 @@ def make_table(changes: int, how: str, months: int = 8, per_month: int = 200) ->
     return pd.DataFrame({"day": day.floor("s"), "x": x, "place": place, "late": label})
 
 
-def measure(observed, references, task, requirements, settings) -> dict:
+def measure(observed, references, task, requirements, how) -> dict:
     """The smallest window record: the deciding metric against the hold-out that the champion was checked on."""
     window, known, (metric, sign) = observed.window, np.isfinite(observed.label), PRIMARY[task.kind]
     named = {"name": window.name, "since": window.since.isoformat(), "until": window.until.isoformat()}
@@ -52,13 +52,10 @@ def decide(history, settings, now, retrained, new_rows) -> dict:
     """Act if the newest window is a tenth worse."""
     drop = history[-1]["performance_drop"]["value"]
     act = drop > 0.1
-    alarms = [{"message": f"the metric fell by {drop:.0%}"}] if act else []
-    return {
-        "state": "act" if act else "ok",
-        "fired": ["performance"] if act else [],
-        "alarms": alarms,
-        "suppressed_by": [],
-    }
+    about = {"metric": "performance_drop", "value": drop, "threshold": 0.1, "at_most": True}
+    alarms = [{"name": "worse", "since": history[-1]["window"]["name"]} | about] if act else []
+    fired, state = (["performance"], "act") if act else ([], "ok")
+    return {"state": state, "retrain": act, "fired": fired, "alarms": alarms, "suppressed_by": []}
 
 
 def make_replay(folder, table, **changes) -> Replay:
@@ -71,6 +68,7 @@ def make_replay(folder, table, **changes) -> Replay:
         "recipe": Recipe("linear", LINEAR, {"C": 1.0}, ["place"], rows=500, min_segment_rows=20),
         "requirements": read_requirements(folder / "requirements.yaml"),
         "settings": None,
+        "how": None,
         "measure": measure,
         "decide": decide,
         "rules": Rules(outcome_days=3),

@@ -159,7 +159,10 @@ def test_the_tables_name_each_window_and_the_picture_each_retraining(changed):
     events = event_table(summary, minutes)
     assert list(events.index) == list(metric_table(summary).index) == [month["window"] for month in months]
     fired = events[events["fired"] == "performance"]
-    assert set(fired["minutes"]) == {"0.5"} and fired["why"].str.contains("the metric fell by").all()
+    assert (
+        set(fired["minutes"]) == {"0.5"}
+        and fired["why"].str.contains(r"worse: performance_drop .*, above 0.1 since").all()
+    )
     policies = policy_table(summary, minutes)
     assert list(policies.index) == list(POLICIES) and policies["minutes of training"]["every window"] == "2.5"
     texts = [text.get_text() for text in plot_replay(summary).axes[0].texts]

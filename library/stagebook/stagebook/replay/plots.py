@@ -52,6 +52,5 @@ def plot_replay(summary: dict) -> plt.Figure:
     return figure
 
 
-def _short(fired: object) -> str:
-    names = [fired] if isinstance(fired, str) else list(map(str, fired))
-    return ", ".join(names)[:40]
+def _short(fired: list[str]) -> str:
+    return ", ".join(fired)[:40]

@@ -62,10 +62,12 @@ class Replay:
 
     Attributes
     ----------
+    settings, how : Monitoring, MeasureSettings
+        What `decide` and `measure` take.
     measure : callable
-        `measure(observed, references, task, requirements, settings)` returns a window record.
+        `measure(observed, references, task, requirements, how)` returns a window record, as `measure_window` does.
     decide : callable
-        `decide(history, settings, now, retrained, new_rows)` returns a verdict.
+        `decide(history, settings, now, retrained, new_rows)` returns a verdict, as `monitor.triggers.decide` does.
     """
 
     folder: Path
@@ -74,6 +76,7 @@ class Replay:
     recipe: Recipe
     requirements: Requirements
     settings: object
+    how: object
     measure: Callable[..., dict]
     decide: Callable[..., object]
     rules: Rules = field(default_factory=Rules)
@@ -165,7 +168,15 @@ def _start(given: Replay) -> None:
 
 def _fingerprint(given: Replay) -> str:
     recipe = {name: value for name, value in vars(given.recipe).items() if name not in ("kind", "metrics")}
-    content = [given.task, recipe, sorted(given.recipe.metrics), given.requirements, given.settings, given.rules]
+    content = [
+        given.task,
+        recipe,
+        sorted(given.recipe.metrics),
+        given.requirements,
+        given.settings,
+        given.how,
+        given.rules,
+    ]
     digest = hashlib.sha256(pd.util.hash_pandas_object(given.table, index=False).to_numpy().tobytes())
     digest.update(repr([*map(repr, content), list(given.table)]).encode())
     return digest.hexdigest()
@@ -195,7 +206,7 @@ def _replay_window(given: Replay, window: Window, months: list[dict]) -> dict:
         candidate = _train(given, window)
         if "error" not in candidate:
             following["every window"] = window.name
-        if found["verdict"]["state"] == "act":
+        if found["verdict"]["retrain"]:
             gate = _ask_gate(given, window, versions["loop"], candidate)
             following["loop"] = window.name if gate["promoted"] else versions["loop"]
     return found | {"candidate": candidate, "gate": gate, "next": following}
@@ -237,7 +248,7 @@ def _measure(given: Replay, window: Window, months: list[dict]) -> list[dict]:
         version = months[given.windows.index(one)]["versions"]["loop"] if one != window else None
         version = version or (months[-1]["next"]["loop"] if months else FIRST)
         observed = read_observed(given.url, one, given.task, given.kinds, known_until=window.until)
-        record = given.measure(observed, given.references(version), given.task, given.requirements, given.settings)
+        record = given.measure(observed, given.references(version), given.task, given.requirements, given.how)
         records.append({name: value for name, value in record.items() if name != "system"})  # times of this machine
     return records
 

@@ -113,9 +113,9 @@ def _describe(month: dict, metric: str) -> dict:
         "metric": {policy: one.get(metric) for policy, one in month["metrics"].items()},
         "cost": month["cost"],
         "state": verdict["state"],
-        "fired": verdict.get("fired") or [],
-        "suppressed_by": verdict.get("suppressed_by") or [],
-        "alarms": verdict.get("alarms") or [],
+        "fired": verdict["fired"],
+        "suppressed_by": verdict["suppressed_by"],
+        "alarms": verdict["alarms"],
         "gate": answer,
         "refused": gate["refused"] if gate else [],
         "gain": None if not gate or gate.get("champion") is None else round(gate["candidate"] - gate["champion"], 4),
@@ -138,8 +138,8 @@ def event_table(summary: dict, minutes: dict[str, float]) -> pd.DataFrame:
             {
                 "window": event["window"],
                 "verdict": event["state"],
-                "fired": ", ".join(map(str, _as_list(event["fired"]))),
-                "why": why + (f" (held back: {_join(event['suppressed_by'])})" if event["suppressed_by"] else ""),
+                "fired": ", ".join(event["fired"]),
+                "why": why + (f" (held back: {'; '.join(event['suppressed_by'])})" if event["suppressed_by"] else ""),
                 "gate": answer,
                 "minutes": f"{minutes[event['window']]:.1f}" if event["gate"] and event["window"] in minutes else "",
             }
@@ -147,19 +147,11 @@ def event_table(summary: dict, minutes: dict[str, float]) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("window")
 
 
-def _as_list(value: object) -> list:
-    return value if isinstance(value, list) else [value]
-
-
-def _join(value: object) -> str:
-    return ", ".join(map(str, _as_list(value)))
-
-
-def _words(alarm: object) -> str:
+def _words(alarm: dict) -> str:
     """Return an alarm in a line."""
-    if not isinstance(alarm, dict):
-        return str(alarm)
-    return str(next((alarm[name] for name in ("title", "what", "message", "name") if alarm.get(name)), alarm))
+    beyond = "above" if alarm["at_most"] else "below"
+    numbers = f"{show_number(alarm['value'])}, {beyond} {show_number(alarm['threshold'])}"
+    return f"{alarm['name']}: {alarm['metric']} {numbers} since {alarm['since']}"
 
 
 def metric_table(summary: dict) -> pd.DataFrame:
