@@ -120,7 +120,9 @@ class Replay:
             training = pd.concat([fit_on, stop])
             even = np.linspace(0, len(training) - 1, min(len(training), REFERENCE_ROWS)).astype(int)
             predict = load_model(self.model(version) / "candidate", self.task)
-            rows = {"training": training.iloc[even], "holdout": holdout}
+            rows = {"training": training.iloc[even], "validation": stop, "holdout": holdout}
+            asked = [name for name in getattr(self.settings, "references", ()) if name in rows]
+            rows = {name: rows[name] for name in asked or ("training", "holdout")}
             self._references = {
                 version: {
                     name: observe_table(one, self.task, predict, name=name, version=version)
