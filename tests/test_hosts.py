@@ -14,7 +14,7 @@ from test_options import OWN
 sys.path.insert(0, str(TEMPLATE / "library" / "stagebook"))
 from stagebook.cli.main import build_parser
 
-WORKFLOWS = ("ci", "pipeline", "train", "release")
+WORKFLOWS = ("ci", "pipeline", "train", "monitor", "release")
 TO_PATH = (
     'echo "$PWD/.venv/bin" >> "$GITHUB_PATH"'  # the one line of a workflow that is neither make, git nor stagebook
 )
@@ -122,7 +122,7 @@ def test_jobs_of_gitlab_hold_no_logic(bake):
 def test_github_and_gitlab_run_the_same_commands(bake):
     project = bake(ci="both")
     gitlab = load(project.path / ".gitlab-ci.yml")
-    for name, job in (("ci", "check"), ("pipeline", "pipeline"), ("train", "train"), ("release", "release")):
+    for name, job in (("ci", "check"), ("pipeline", "pipeline"), ("train", "train"), ("monitor", "monitor"), ("release", "release")):
         jobs = load(project.path / ".github" / "workflows" / f"{name}.yaml")["jobs"]
         steps = next(iter(jobs.values()))["steps"]
         ours = [" ".join(step["run"].split()[:2]) for step in steps if "run" in step]
@@ -194,6 +194,7 @@ def test_six_roles_own_the_code_and_each_document_says_whose_it_is(bake, answers
     lines = project.read(".gitlab/CODEOWNERS" if "ci" in answers else ".github/CODEOWNERS").splitlines()
     owners = {pattern.lstrip("/"): teams for pattern, *teams in (line.split() for line in lines if line[:1] in "*/")}
     assert len({team for teams in owners.values() for team in teams}) == 6
+    assert owners["docs/monitoring.yaml"] == ["@EDIT-ME/product-owners", "@EDIT-ME/ml-engineers"]
     for pattern in owners:
         assert pattern == "models/champion.dvc" or list(project.path.glob(pattern)), pattern
     for document in (project.path / "docs").glob("*.md"):
