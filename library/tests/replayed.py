@@ -8,7 +8,7 @@ from stagebook.gate.requirements import read_requirements
 from stagebook.model.kinds import LINEAR
 from stagebook.model.task import Task
 from stagebook.replay.candidate import Recipe
-from stagebook.replay.run import Replay, Rules
+from stagebook.replay.plan import Replay, Rules
 
 TASK = Task("binary", "late", ["no", "yes"], keys=["day"], time="day")
 REQUIREMENTS = """

@@ -10,8 +10,9 @@ from replayed import TASK, make_replay, make_table, measure
 from stagebook.model.task import Task
 from stagebook.project.errors import DataError
 from stagebook.replay.calendar import arrival_times, cut_windows
+from stagebook.replay.plan import POLICIES
 from stagebook.replay.plots import plot_replay
-from stagebook.replay.run import POLICIES, replay
+from stagebook.replay.run import replay
 from stagebook.replay.summary import event_table, metric_table, policy_table, summarise
 
 

@@ -65,7 +65,9 @@ def open_champion(name: str, holdout: pd.DataFrame, task: Task) -> tuple[str, Pa
     return str(version), folder
 
 
-def read_references(processed: Path, monitoring: Monitoring, task: Task, champion: tuple[str, Path]) -> dict[str, Observed]:
+def read_references(
+    processed: Path, monitoring: Monitoring, task: Task, champion: tuple[str, Path]
+) -> dict[str, Observed]:
     """Return the splits that docs/monitoring.yaml names as references, with the champion's predictions.
 
     Parameters
@@ -77,7 +79,9 @@ def read_references(processed: Path, monitoring: Monitoring, task: Task, champio
     """
     version, folder = champion
     predict = load_model(folder, task)
-    tables = {name: read_table(processed / f"{FILES[name]}.parquet") for name in STORED if name in monitoring.references}
+    tables = {
+        name: read_table(processed / f"{FILES[name]}.parquet") for name in STORED if name in monitoring.references
+    }
     return {name: observe_table(table, task, predict, name=name, version=version) for name, table in tables.items()}
 
 
@@ -90,8 +94,6 @@ def read_window(
     """
     any_one = next(iter(references.values())).table
     kinds = feature_kinds(any_one.assign(**{task.target: 0}), Task(task.kind, task.target, task.classes))
-    logged = {
-        name: read_observed(url, span, task, kinds) for name, span in monitoring.log_references(window).items()
-    }
+    logged = {name: read_observed(url, span, task, kinds) for name, span in monitoring.log_references(window).items()}
     enough = {name: one for name, one in logged.items() if len(one.table) >= monitoring.windows.min_rows}
     return read_observed(url, window, task, kinds), {**references, **enough}

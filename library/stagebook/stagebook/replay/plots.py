@@ -2,7 +2,7 @@
 
 import matplotlib.pyplot as plt
 
-from .run import POLICIES
+from .plan import POLICIES
 
 __all__ = ["plot_replay"]
 

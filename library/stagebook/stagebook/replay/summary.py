@@ -9,9 +9,9 @@ from ..evaluate.metrics import PRIMARY
 from ..gate.requirements import Requirements
 from ..model.task import Task
 from ..project.markdown import show_number
-from .run import POLICIES
+from .plan import POLICIES
 
-__all__ = ["event_table", "find_margin", "metric_table", "policy_table", "say_claim", "summarise"]
+__all__ = ["event_table", "find_margin", "metric_table", "policy_table", "say_claim", "summarise", "training_minutes"]
 
 OTHER = "every window"
 LIMITS = (
@@ -43,6 +43,11 @@ def summarise(months: Sequence[dict], task: Task, requirements: Requirements, no
         "windows": [_describe(month, metric) for month in months],
     }
     return summary | {"holds": _holds(summary), "claim": say_claim(summary), "limits": list(LIMITS)}
+
+
+def training_minutes(months: Sequence[dict]) -> dict[str, float]:
+    """Return the minutes that the candidate of each window took to train, on this machine."""
+    return {month["window"]: month["candidate"]["seconds"] / 60 for month in months if month["candidate"]}
 
 
 def find_margin(requirements: Requirements) -> float:
