@@ -39,7 +39,7 @@ class Rules:
     """
 
     first_share: float = 0.25
-    outcome_days: float = 7.0
+    outcome_days: float = 2.0
     missing_outcomes: float = 0.01
     holdout_share: float = 0.5
     seed: int = 0
