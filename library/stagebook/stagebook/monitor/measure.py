@@ -66,7 +66,7 @@ class MeasureSettings:
     late_after_days: float = 7.0
     compare_with: str = "holdout"
     draws: int = 100
-    confidence: float = 0.95
+    confidence: float = 0.99
     seed: int = 0
     calibration_bins: int = 10
 
