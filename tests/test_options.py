@@ -64,6 +64,8 @@ models/.gitkeep reports/.gitkeep
 notebooks/10_ingest.ipynb notebooks/20_validate.ipynb notebooks/30_clean.ipynb notebooks/40_features.ipynb
 notebooks/50_train.ipynb notebooks/55_request.ipynb notebooks/60_evaluate.ipynb notebooks/65_inspect.ipynb
 notebooks/66_backtest.ipynb notebooks/70_register.ipynb
+pipelines/monitoring/90_monitor.ipynb pipelines/monitoring/95_replay.ipynb pipelines/monitoring/dvc.yaml
+pipelines/monitoring/params.yaml
 tests/conftest.py tests/sample.yaml tests/data_validation/test_data.py tests/data_validation/test_raw.py
 tests/model/test_model.py
 vendor/stagebook.sha256

@@ -44,7 +44,7 @@ def test_a_window_of_the_log_becomes_the_models_table_with_labels_by_number(tmp_
         logged("second", {"x": None, "kind": None}, asked_at=DAY + timedelta(days=1)),
         logged("later", asked_at=DAY + timedelta(days=40)),
     )
-    record_outcomes(url, [Outcome("yes", "first")], received_at=DAY + timedelta(days=2))
+    record_outcomes(url, [Outcome("yes", "first", received_at=DAY + timedelta(days=2))])
     seen = read_observed(url, MONTH, BINARY, KINDS)
     assert seen.table["x"].dtype == np.float32
     assert seen.table["x"].isna().tolist() == [False, True]
@@ -59,8 +59,8 @@ def test_a_window_of_the_log_becomes_the_models_table_with_labels_by_number(tmp_
 
 def test_a_true_value_that_arrived_after_the_given_time_is_not_known_yet(tmp_path):
     url = write_log(tmp_path, logged("first"), logged("second"))
-    record_outcomes(url, [Outcome("yes", "first")], received_at=DAY + timedelta(days=2))
-    record_outcomes(url, [Outcome("no", "second")], received_at=DAY + timedelta(days=9))
+    record_outcomes(url, [Outcome("yes", "first", received_at=DAY + timedelta(days=2))])
+    record_outcomes(url, [Outcome("no", "second", received_at=DAY + timedelta(days=9))])
     seen = read_observed(url, MONTH, BINARY, KINDS, known_until=DAY + timedelta(days=5))
     assert [label for label in seen.label if not np.isnan(label)] == [1.0]
     assert seen.known_at.isna().tolist() == [False, True]

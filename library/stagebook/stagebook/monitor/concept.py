@@ -59,39 +59,49 @@ def detect_changes(
     before, before_blocks : ndarray, optional
         Loss of reference rows: the stream goes on from there. Changes within the reference are not told.
     """
-    means, firsts = make_blocks(loss, blocks)
-    known, _ = make_blocks(before, before_blocks) if before is not None and len(before) else (np.zeros(0), None)
-    known = known[-MOST_BLOCKS:]
+    before = np.zeros(0) if before is None else before
+    fewest = max(BLOCK_ROWS, -(-max(len(loss), len(before)) // MOST_BLOCKS))
+    known, starts = make_blocks(before, before_blocks, fewest)
+    if len(known):  # a block of the window is as sure as one of the reference, or nearly
+        fewest = max(fewest, int(np.median(np.diff(starts))) // 2)
+    means, firsts = make_blocks(loss, blocks, fewest)
     inflation = (1 + correlation(known)) / (1 - correlation(known))
     stream, old, start, changes = np.append(known, means), len(known), 0, []
     tests = max(len(means), 1) * (np.log2(max(len(stream), 2)) + 1)
+    limits = student.isf(false_alarms / 2 / tests, np.arange(len(stream) + 1).clip(min=3) - 2)
     for end in range(max(old, 2 * FEWEST) + 1, len(stream) + 1):
         part = stream[start:end]
         if len(part) < 2 * FEWEST:
             continue
         cuts = len(part) - FEWEST * 2 ** np.arange(int(np.log2(len(part) / FEWEST)) + 1)
         cuts = cuts[(cuts >= FEWEST) & (cuts + start + FEWEST > old)]
-        limit = student.isf(false_alarms / 2 / tests, len(part) - 2)
-        if not len(cuts) or np.abs(score_cuts(part, cuts, inflation)).max() <= limit:
+        if not len(cuts) or np.abs(score_cuts(part, cuts, inflation)).max() <= limits[len(part)]:
             continue
         cuts = np.arange(max(FEWEST, old - start), len(part) - FEWEST + 1)
         cut = int(cuts[np.abs(score_cuts(part, cuts, inflation)).argmax()]) if len(cuts) else len(part) - FEWEST
         row, found = firsts[max(start + cut - old, 0)], firsts[end - old] - 1
         at = None if asked_at is None else asked_at.iloc[row]
         changes.append(Change("mean", int(row), at, int(found), float(part[:cut].mean()), float(part[cut:].mean())))
-        start += cut
+        start = end  # the rows from which a change was told may be of either side
     return changes
 
 
-def make_blocks(loss: np.ndarray, blocks: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean of each block, and its first row; the number of rows stands at the end of the latter."""
+def make_blocks(loss: np.ndarray, blocks: np.ndarray | None, fewest: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean of each block, and its first row; the number of rows stands at the end of the latter.
+
+    Blocks of fewer rows than `fewest` are put together with those after them.
+    """
     loss = np.asarray(loss, dtype=float)
-    if blocks is None:
-        firsts = np.arange(0, len(loss), max(BLOCK_ROWS, -(-len(loss) // MOST_BLOCKS)))
-    else:
-        firsts = np.append(0, np.flatnonzero(np.diff(pd.factorize(np.asarray(blocks))[0])) + 1)[: len(loss)]
-    means = np.add.reduceat(loss, firsts) / np.diff(np.append(firsts, len(loss))) if len(loss) else np.zeros(0)
-    return means, np.append(firsts, len(loss))
+    codes = np.arange(len(loss)) if blocks is None else pd.factorize(np.asarray(blocks))[0]
+    ends = np.append(np.flatnonzero(np.diff(codes)) + 1, len(loss))
+    firsts = [0]
+    while len(loss) - firsts[-1] >= 2 * fewest:  # what is left at the end belongs to the last block
+        firsts.append(int(ends[np.searchsorted(ends, firsts[-1] + fewest)]))
+    firsts = np.array([first for first in firsts if first == 0 or len(loss) - first >= fewest])
+    if len(loss) < fewest:
+        return np.zeros(0), np.array([len(loss)])
+    sizes = np.diff(np.append(firsts, len(loss)))
+    return np.add.reduceat(loss, firsts) / sizes, np.append(firsts, len(loss))
 
 
 def score_cuts(part: np.ndarray, cuts: np.ndarray, inflation: float) -> np.ndarray:

@@ -124,12 +124,12 @@ def compare_numbers(now: pd.Series, before: pd.Series, _: pd.Series, days: tuple
     found = compare_codes(codes, missing, days)
     if not few:
         effects = design_effects(codes, days, missing, cumulated=True)
-        found["tests"] = {"KS": test_numbers(one, other, effects)} | found["tests"]
+        found["tests"] = {"KS": p_of_numbers(one, other, effects)} | found["tests"]
         del found["tests"]["chi-square"]
     return finish(found) | {"distance": distance, "new_share": 0.0, "new_names": []}
 
 
-def test_numbers(one: np.ndarray, other: np.ndarray, effects: tuple[float, float]) -> float:
+def p_of_numbers(one: np.ndarray, other: np.ndarray, effects: tuple[float, float]) -> float:
     """Return p of the test of Kolmogorov and Smirnov, for as many independent rows as the design effects leave."""
     if max(effects) == 1 and len(one) * len(other) < MOST_EXACT:
         return float(ks_2samp(one, other).pvalue)
@@ -184,7 +184,7 @@ def compare_codes(codes: list[np.ndarray], missing: int, days: tuple[np.ndarray,
     used = counts.sum(axis=0) > 0
     chance = (used.sum() - 1) * sum(effect / size for effect, size in zip(effects, sizes, strict=True))
     psi = stability_index(counts[1][used], counts[0][used]) - chance if used.sum() > 1 else 0.0
-    tests = {"chi-square": test_counts(counts[:, :missing] / np.array(effects)[:, None])}
+    tests = {"chi-square": p_of_counts(counts[:, :missing] / np.array(effects)[:, None])}
     shares = [each[missing] / size for each, size in zip(counts, sizes, strict=True)]
     if any(shares):
         gone = design_effects([(each == missing).astype(int) for each in codes], days, 2)
@@ -194,7 +194,7 @@ def compare_codes(codes: list[np.ndarray], missing: int, days: tuple[np.ndarray,
     return found | {"missing": float(shares[0]), "missing_before": float(shares[1])}
 
 
-def test_counts(counts: np.ndarray) -> float:
+def p_of_counts(counts: np.ndarray) -> float:
     """Return p of the chi-square test that both rows have the same shares; rare columns are put together."""
     total = counts.sum(axis=0)
     rare = total * counts.sum(axis=1).min() / max(total.sum(), 1) < FEWEST_EXPECTED

@@ -120,7 +120,7 @@ def _estimate_errors(task, table, prediction, reference, costs, kinds, how):
     }
     expected, noise = {}, {}
     model = HistGradientBoostingRegressor(
-        max_iter=50, max_leaf_nodes=8, categorical_features=np.append(categorical, False), random_state=seed
+        max_iter=100, max_leaf_nodes=8, categorical_features=np.append(categorical, False), random_state=seed
     )
     with threadpool_limits(1):
         for name, error in errors.items():

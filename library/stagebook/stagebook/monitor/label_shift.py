@@ -2,6 +2,7 @@
 
 import numpy as np
 from scipy.optimize import nnls
+from scipy.stats import norm
 
 from ..evaluate.bootstrap import draw_rows
 from ..model.task import Task
@@ -9,7 +10,7 @@ from ..model.task import Task
 __all__ = ["ASSUMPTION", "measure_label_shift"]
 
 ASSUMPTION = "Within a class, features are distributed as in the reference: only the shares of the classes changed."
-WEAKEST = 0.1  # smallest singular value of the confusion matrix with which the shares can still be told
+WEAKEST = 0.15  # smallest singular value of the confusion matrix with which the shares can still be told
 
 
 def measure_label_shift(
@@ -93,6 +94,7 @@ def _solve(confusion: np.ndarray, mean: np.ndarray) -> np.ndarray:
 def _largest(shift: np.ndarray, drawn: np.ndarray, confidence: float) -> tuple[dict, int]:
     """Return the largest change with its interval, by Bonferroni for the number of classes, and which it is."""
     at, tail = int(np.abs(shift).argmax()), (1 - confidence) / 2 / len(shift)
-    low, high = np.quantile(drawn[:, at], [tail, 1 - tail])
+    margin = float(norm.isf(tail)) * float(drawn[:, at].std())
+    low, high = shift[at] - margin, shift[at] + margin
     ends = (0.0 if low <= 0 <= high else min(abs(low), abs(high)), max(abs(low), abs(high)))
     return {"value": float(abs(shift[at])), "low": float(ends[0]), "high": float(ends[1])}, at

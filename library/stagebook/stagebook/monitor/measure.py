@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
-import pandas as pd
 
-from ..data.skew.correlation import CLOCK, correlate, rank_columns
 from ..evaluate.inspection.segments import row_loss
 from ..evaluate.metrics import PRIMARY
 from ..gate.requirements import Requirements
@@ -18,7 +16,7 @@ from .estimate import estimate_performance
 from .feedback import evaluate_control
 from .label_shift import measure_label_shift
 from .multivariate import compare_domains
-from .observed import Observed
+from .observed import Observed, feature_kinds
 from .performance import (
     compare_drop,
     draw_metrics,
@@ -27,7 +25,16 @@ from .performance import (
     measure_value,
     with_interval,
 )
-from .record import count_rows, describe_system, to_plain
+from .record import (
+    Rows,
+    count_rows,
+    describe_system,
+    find_clocks,
+    pick_reference,
+    same_version,
+    take_labelled,
+    to_plain,
+)
 
 __all__ = ["MeasureSettings", "measure_window"]
 
@@ -64,19 +71,6 @@ class MeasureSettings:
     calibration_bins: int = 10
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Rows whose true value is known, in the order of time."""
-
-    table: pd.DataFrame
-    prediction: np.ndarray
-    label: np.ndarray
-    asked_at: pd.Series
-    days: np.ndarray | None
-    control: np.ndarray
-    control_share: np.ndarray
-
-
 def measure_window(
     observed: Observed,
     references: Mapping[str, Observed],
@@ -108,10 +102,10 @@ def measure_window(
     record = count_rows(observed, settings.min_rows, settings.late_after_days, notes) | describe_system(observed)
     if not record["enough"]:
         return to_plain(record | {"notes": notes})
-    base_name, base = _pick_reference(references, settings, notes)
-    record |= {"drift": _drift(observed, references, settings, notes), "compared_with": base_name}
+    base_name, base = pick_reference(references, settings.compare_with, settings.min_rows, notes)
+    record |= {"drift": _drift(observed, references, task, settings, notes), "compared_with": base_name}
     if base is not None:
-        own = _of_version(observed, base, settings.min_rows, notes)
+        own = same_version(observed, base, settings.min_rows, notes)
         was = take_labelled(base, task)
         before, drawn_before = draw_metrics(
             task, was.label, was.prediction, was.days, draws=settings.draws, seed=settings.seed + 1
@@ -126,50 +120,12 @@ def measure_window(
     return to_plain(record | {"notes": notes})
 
 
-def take_labelled(observed: Observed, task: Task, mask: np.ndarray | None = None) -> Rows:
-    """Return the rows whose true value is known and makes sense, in the order of time."""
-    label = np.asarray(observed.label, dtype=float)
-    known = np.isfinite(label) if task.kind == "regression" else np.isin(label, range(len(task.classes)))
-    rows = np.flatnonzero(known if mask is None else known & mask)
-    asked_at = observed.asked_at.reset_index(drop=True)
-    rows = rows[np.argsort(asked_at.iloc[rows].to_numpy(), kind="stable")]
-    asked_at, parts = asked_at.iloc[rows].reset_index(drop=True), (observed.prediction, label)
-    parts = [np.asarray(part)[rows] for part in (*parts, observed.control, observed.control_share)]
-    table = observed.table.iloc[rows].reset_index(drop=True)
-    return Rows(table, parts[0], parts[1], asked_at, day_blocks(asked_at), parts[2], parts[3])
-
-
-def _pick_reference(references, settings: MeasureSettings, notes: list[str]) -> tuple[str | None, Observed | None]:
-    """Return the reference that performance is compared with, and its name."""
-    known = {name: one for name, one in references.items() if np.isfinite(one.label).sum() >= settings.min_rows}
-    if not known:
-        notes.append(f"no reference has {settings.min_rows} rows with true values: performance cannot be compared")
-        return None, None
-    name = settings.compare_with if settings.compare_with in known else list(known)[-1]
-    return name, known[name]
-
-
-def _of_version(observed: Observed, base: Observed, min_rows: int, notes: list[str]) -> np.ndarray:
-    """Return which rows were answered by the version that made the predictions of the reference."""
-    versions = np.asarray(observed.version).astype(str)
-    mask = np.isin(versions, np.asarray(base.version).astype(str))
-    if min_rows <= mask.sum() < len(mask):
-        notes.append(f"{int((~mask).sum())} rows were answered by other versions: they count for drift only")
-        return mask
-    if len(np.unique(versions)) > 1:
-        notes.append("several versions answered, none of them that of the reference: they are measured together")
-    return np.ones(len(mask), dtype=bool)
-
-
-def _drift(observed: Observed, references, settings: MeasureSettings, notes: list[str]) -> dict:
+def _drift(observed: Observed, references, task: Task, settings: MeasureSettings, notes: list[str]) -> dict:
     """Return what moved, against every reference."""
     tables = {name: one.table for name, one in references.items()}
     days = {name: day_blocks(one.asked_at) for name, one in references.items()}
-    kinds = {
-        name: "number" if pd.api.types.is_numeric_dtype(values) else "category"
-        for name, values in observed.table.items()
-    }
-    clocks = _clocks(references, kinds)
+    kinds = feature_kinds(observed.table, task)
+    clocks = find_clocks(references, kinds)
     if clocks:
         notes.append(f"{', '.join(clocks)} only follow the time: not compared")
     kinds = {name: kind for name, kind in kinds.items() if name not in clocks}
@@ -216,19 +172,6 @@ def _drift(observed: Observed, references, settings: MeasureSettings, notes: lis
     return found
 
 
-def _clocks(references, kinds: dict[str, str]) -> list[str]:
-    """Return the features that only follow the time in some reference, such as a number that counts up."""
-    found = []
-    for one in references.values():
-        names = {name: {"kind": "number"} for name, kind in kinds.items() if kind == "number" and name in one.table}
-        if not names or one.asked_at.isna().any() or one.asked_at.nunique() < 2:
-            continue
-        time = next(name for name in ("asked_at", "asked_at_") if name not in one.table)
-        ranks = rank_columns(one.table.assign(**{time: one.asked_at.to_numpy()}), names, time)
-        found += [name for name, _, r, _ in correlate(ranks, [(name, time) for name in names]) if abs(r) >= CLOCK]
-    return sorted(set(found))
-
-
 def _expect(observed, own, was: Rows, task, requirements, settings: MeasureSettings, notes, before) -> dict:
     """Return what is told before true values arrive: label shift and estimated performance."""
     prediction, table = np.asarray(observed.prediction)[own], observed.table[own].reset_index(drop=True)
@@ -238,9 +181,7 @@ def _expect(observed, own, was: Rows, task, requirements, settings: MeasureSetti
     if "note" in shift:
         notes.append(f"label shift: {shift['note']}")
     found = {} if "note" in shift else {"label_shift": shift}
-    kinds = {
-        name: "number" if pd.api.types.is_numeric_dtype(values) else "category" for name, values in was.table.items()
-    }
+    kinds = feature_kinds(was.table, task)
     reference = (was.table, was.prediction, was.label)
     costs = requirements.costs
     found["estimate"], drawn = estimate_performance(

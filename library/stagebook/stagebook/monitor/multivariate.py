@@ -76,7 +76,10 @@ def encode_tables(frame: pd.DataFrame, kinds: Mapping[str, str]) -> tuple[np.nda
     columns, categorical = [], np.array([kinds[name] != "number" for name in frame])
     for name, values in frame.items():
         if kinds[name] == "number":
-            columns.append(as_numbers(values))
+            numbers = as_numbers(values)
+            known = numbers[~np.isnan(numbers)]
+            below = known.min() - abs(known.min()) - 1 if len(known) else 0.0  # a bin of its own for missing values
+            columns.append(np.where(np.isnan(numbers), below, numbers))
             continue
         text = values.astype(object).where(values.notna(), "").astype(str)
         frequent = text.value_counts().sort_index().sort_values(ascending=False, kind="stable").index

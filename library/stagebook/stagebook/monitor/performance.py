@@ -159,4 +159,4 @@ def measure_segment_change(
     table["loss_before"] = table["segment"].map(known)
     table["rise"] = table["loss"] / table["loss_before"].where(table["loss_before"] > 0) - 1
     lines = table.to_dict("records")
-    return [{key: value for key, value in line.items() if value == value} for line in lines]  # without NaN
+    return [{key: value for key, value in line.items() if not pd.isna(value)} for line in lines]

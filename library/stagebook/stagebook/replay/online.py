@@ -74,9 +74,11 @@ def _predictions(
 
 
 def log_outcomes(url: str, label: pd.Series, arrives: pd.Series, task: Task) -> None:
-    """Record the true values of rows in the log, each when it arrives; the index of both has the request ids."""
+    """Record the true values of rows in the log, as received when each arrives; the index of both has the request ids."""
     values = label.map(lambda code: task.classes[int(code)]) if task.classes else label.astype(float)
-    for moment, batch in values.groupby(arrives):
-        outcomes = [Outcome(value, str(name)) for name, value in batch.items()]
-        received = moment.to_pydatetime(warn=False)
-        record_outcomes(url, outcomes, classes=task.classes, source="replay", received_at=received)
+    times = [moment.to_pydatetime(warn=False) for moment in arrives]
+    outcomes = [
+        Outcome(value, str(name), received_at=time)
+        for name, value, time in zip(label.index, values, times, strict=True)
+    ]
+    record_outcomes(url, outcomes, classes=task.classes, source="replay")

@@ -3,10 +3,10 @@
 import hashlib
 import json
 import shutil
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict as fields_of
-from dataclasses import dataclass, field, is_dataclass
-from pathlib import Path
+from dataclasses import is_dataclass
 
 import numpy as np
 import pandas as pd
@@ -14,117 +14,18 @@ import pandas as pd
 from ..evaluate.bootstrap import draw_rows, score_draws
 from ..evaluate.decisions import cost_per_row
 from ..evaluate.metrics import PRIMARY, score
-from ..gate.requirements import Requirements
-from ..model.package import load_model
-from ..model.task import Task
-from ..monitor.observed import Observed, Window, feature_kinds, observe_table, read_observed
+from ..monitor.observed import Window, read_observed
 from ..project.errors import DataError
 from ..project.files import write_json
-from .calendar import arrival_times, cut_windows, rows_of
-from .candidate import Recipe, check_gate, read_facts, split_gates, split_known, train_candidate
+from .calendar import rows_of
+from .candidate import check_gate, read_facts, train_candidate
 from .online import answer_rows, as_prediction, log_answers, log_outcomes
+from .plan import FIRST, POLICIES, Replay
 
-__all__ = ["POLICIES", "Replay", "Rules", "replay"]
+__all__ = ["replay", "show_progress"]
 
-POLICIES = ("frozen", "loop", "every window")
-FIRST = "first"
-REFERENCE_ROWS = 20_000
 DRAWS = 100
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What a replay assumes.
-
-    Attributes
-    ----------
-    first_share : float
-        Share of the windows that the first model learns from.
-    outcome_days : float
-        Days after which a true value arrives, on average.
-    missing_outcomes : float
-        Share of the true values that never arrive.
-    holdout_share : float
-        Rows of the gate's hold-out, as a share of the rows of the last window.
-    seed : int
-    """
-
-    first_share: float = 0.25
-    outcome_days: float = 7.0
-    missing_outcomes: float = 0.01
-    holdout_share: float = 0.5
-    seed: int = 0
-
-
-@dataclass
-class Replay:
-    """One replay: what it reads, and the folder in which it keeps what is done.
-
-    Attributes
-    ----------
-    measure : callable
-        `measure(observed, references, task, requirements, settings)` returns a window record.
-    decide : callable
-        `decide(history, settings, now, retrained, new_rows)` returns a verdict.
-    """
-
-    folder: Path
-    table: pd.DataFrame
-    task: Task
-    recipe: Recipe
-    requirements: Requirements
-    settings: object
-    measure: Callable[..., dict]
-    decide: Callable[..., object]
-    rules: Rules = field(default_factory=Rules)
-
-    def __post_init__(self) -> None:
-        self.first, self.windows = cut_windows(self.table, self.task, self.rules.first_share)
-        late = {"days": self.rules.outcome_days, "missing": self.rules.missing_outcomes, "seed": self.rules.seed}
-        self.arrives = arrival_times(self.table, self.task, self.windows, **late)
-        self.asked = pd.to_datetime(self.table[self.task.time], utc=True)
-        self.kinds = feature_kinds(self.table, self.task)
-        self.gates, self.not_measured = split_gates(self.requirements)
-        self.url = f"sqlite:///{self.folder / 'predictions.db'}"
-        self._references: dict[str, dict[str, Observed]] = {}
-
-    def known(self, now: pd.Timestamp) -> pd.DataFrame:
-        """Return the rows whose true value had arrived."""
-        return self.table[((self.asked < now) & (self.arrives <= now)).to_numpy()]
-
-    def split(self, now: pd.Timestamp) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-        """Return rows to fit on, to stop on, and the hold-out of a candidate that is trained at this time."""
-        newest = [window for window in (self.first, *self.windows) if window.until <= now][-1]
-        per_window = len(rows_of(self.table, self.task, newest))
-        if newest == self.first:  # it has the length of several windows
-            per_window = round(
-                per_window * (self.windows[0].until - self.windows[0].since) / (newest.until - newest.since)
-            )
-        return split_known(self.known(now), self.recipe, round(self.rules.holdout_share * per_window))
-
-    def model(self, version: str) -> Path:
-        """Return the folder of a model."""
-        return self.folder / "models" / version.replace(":", "-").replace(" ", "_")
-
-    def trained_at(self, version: str) -> pd.Timestamp:
-        """Return when a model was trained: at the end of the window that it is called by."""
-        return next((window.until for window in self.windows if window.name == version), self.first.until)
-
-    def references(self, version: str) -> dict[str, Observed]:
-        """Return what the windows of a model are compared with: its training rows and its hold-out."""
-        if version not in self._references:
-            fit_on, stop, holdout = self.split(self.trained_at(version))
-            training = pd.concat([fit_on, stop])
-            even = np.linspace(0, len(training) - 1, min(len(training), REFERENCE_ROWS)).astype(int)
-            predict = load_model(self.model(version) / "candidate", self.task)
-            rows = {"training": training.iloc[even], "holdout": holdout}
-            self._references = {
-                version: {
-                    name: observe_table(one, self.task, predict, name=name, version=version)
-                    for name, one in rows.items()
-                }
-            }
-        return self._references[version]
+BAR = 30  # characters
 
 
 def replay(given: Replay, show: Callable[[int, int, str], None] = lambda done, total, what: None) -> list[dict]:
@@ -155,6 +56,13 @@ def replay(given: Replay, show: Callable[[int, int, str], None] = lambda done, t
     return months
 
 
+def show_progress(done: int, total: int, what: str) -> None:
+    """Show a bar on the terminal, which wipes itself out at the end."""
+    filled = BAR * done // max(total, 1)
+    line = f"replay: [{'#' * filled}{'.' * (BAR - filled)}] {done} of {total} windows, {what}"
+    print(f"\r{line:<{BAR + 60}}" if done < total else f"\r{'':{BAR + 60}}\r", end="", file=sys.stderr, flush=True)
+
+
 def _start(given: Replay) -> None:
     """Remove the state of a replay of something else."""
     key, file = _fingerprint(given), given.folder / "key.json"
@@ -165,7 +73,15 @@ def _start(given: Replay) -> None:
 
 def _fingerprint(given: Replay) -> str:
     recipe = {name: value for name, value in vars(given.recipe).items() if name not in ("kind", "metrics")}
-    content = [given.task, recipe, sorted(given.recipe.metrics), given.requirements, given.settings, given.rules]
+    content = [
+        given.task,
+        recipe,
+        sorted(given.recipe.metrics),
+        given.requirements,
+        given.settings,
+        given.how,
+        given.rules,
+    ]
     digest = hashlib.sha256(pd.util.hash_pandas_object(given.table, index=False).to_numpy().tobytes())
     digest.update(repr([*map(repr, content), list(given.table)]).encode())
     return digest.hexdigest()
@@ -195,7 +111,7 @@ def _replay_window(given: Replay, window: Window, months: list[dict]) -> dict:
         candidate = _train(given, window)
         if "error" not in candidate:
             following["every window"] = window.name
-        if found["verdict"]["state"] == "act":
+        if found["verdict"]["retrain"]:
             gate = _ask_gate(given, window, versions["loop"], candidate)
             following["loop"] = window.name if gate["promoted"] else versions["loop"]
     return found | {"candidate": candidate, "gate": gate, "next": following}
@@ -237,7 +153,7 @@ def _measure(given: Replay, window: Window, months: list[dict]) -> list[dict]:
         version = months[given.windows.index(one)]["versions"]["loop"] if one != window else None
         version = version or (months[-1]["next"]["loop"] if months else FIRST)
         observed = read_observed(given.url, one, given.task, given.kinds, known_until=window.until)
-        record = given.measure(observed, given.references(version), given.task, given.requirements, given.settings)
+        record = given.measure(observed, given.references(version), given.task, given.requirements, given.how)
         records.append({name: value for name, value in record.items() if name != "system"})  # times of this machine
     return records
 

@@ -65,7 +65,8 @@ def move_mean(name: str, what: str, now: np.ndarray, was: dict, chance: float) -
 def move_bins(name: str, shares: np.ndarray, rows: int, was: dict, chance: float) -> Iterator[Move]:
     """Yield the population stability index, with the bin that moved most as its text."""
     bins, edges = len(shares), [f"{edge:.6g}" for edge in was["edges"]]
-    psi = stability_index(np.array(was["shares"]) * was["known"], shares * rows)
+    counts = (np.array(was["shares"]) * was["known"], shares * rows)
+    psi, (before, after) = stability_index(*counts), map(smooth_shares, counts)
     # By chance, psi / (1 / rows + 1 / rows before) follows chi-squared; this bounds its tail (Laurent, Massart).
     tail = chance**2 / 2
     if psi > (1 / rows + 1 / was["known"]) * (bins - 1 + 2 * math.sqrt((bins - 1) * tail) + 2 * tail):
@@ -77,8 +78,13 @@ def move_bins(name: str, shares: np.ndarray, rows: int, was: dict, chance: float
 
 def stability_index(before: np.ndarray, after: np.ndarray) -> float:
     """Return the population stability index of two counts of the same bins; half a row is added to each bin."""
-    before, after = ((counts + 0.5) / (counts.sum() + len(counts) / 2) for counts in (before, after))
+    before, after = smooth_shares(before), smooth_shares(after)
     return float(((after - before) * np.log(after / before)).sum())
+
+
+def smooth_shares(counts: np.ndarray) -> np.ndarray:
+    """Return the share of each bin, as if it had half a row more: none is 0."""
+    return (counts + 0.5) / (counts.sum() + len(counts) / 2)
 
 
 def move_classes(name: str, counts: pd.Series, was: dict, columns: int) -> Iterator[Move]:
