@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["FILE", "KINDS", "Monitoring", "Threshold", "Trigger", "read_monitoring"]
 
 FILE = "docs/monitoring.yaml"
-# First parts of a path in a window record: those that tell how good the model is, what moved, and how the service is.
-PERFORMANCE = ("performance", "performance_drop", "estimate", "estimate_drop", "value", "calibration", "segments")
-PERFORMANCE += ("concept", "control")
+# First parts of paths in a window record: how good the model is, what moved, how the service is.
+_TRUE = ("performance", "performance_drop", "value", "calibration", "segments", "concept", "control")
+PERFORMANCE = (*_TRUE, "estimate", "estimate_drop")
 DISTRIBUTION = ("drift", "label_shift")
 SYSTEM = ("system", "rows", "labelled", "missing_outcomes", "late_outcomes", "duplicates", "clock_skew")
 METRICS = (*PERFORMANCE, *DISTRIBUTION, *SYSTEM)
@@ -37,8 +37,7 @@ KINDS = {
     "on demand": (),
     "hybrid": ("any", "all"),
 }
-STORED = ("training", "validation", "holdout")
-SAME_SEASON = "same season"
+STORED, SAME_SEASON = ("training", "validation", "holdout"), "same season"
 PERIOD = re.compile(r"(\d{4}-\d\d-\d\d) to (\d{4}-\d\d-\d\d)")
 
 
