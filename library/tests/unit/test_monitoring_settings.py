@@ -6,22 +6,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from records import SETTINGS
-from ruamel.yaml import YAML
+from records import write_settings as write
 from stagebook.monitor.observed import Window
 from stagebook.monitor.settings import read_monitoring
 from stagebook.project.errors import DataError
 
 TEMPLATE = Path(__file__).resolve().parents[3] / "{{cookiecutter.project_slug}}"
 OURS = sorted(TEMPLATE.glob("options/data/*/docs/monitoring.yaml"))
-
-
-def write(folder, **sections):
-    content = {name: {**part, **(sections.get(name) or {})} for name, part in ({"drift": {}} | SETTINGS).items()}
-    content |= {name: part for name, part in sections.items() if not isinstance(part, dict)}
-    file = folder / "monitoring.yaml"
-    with file.open("w", encoding="utf-8") as text:
-        YAML().dump(content, text)
-    return file
 
 
 @pytest.mark.parametrize("file", OURS, ids=lambda file: file.parts[-3])
@@ -65,7 +56,7 @@ def test_those_of_the_template_are_right_and_short(file):
         ),
         (
             {"triggers": {"decayed": {"kind": "performance", "thresholds": ["moved"]}}},
-            "'moved', whose metric is drift.share: not of kind performance.",
+            "'moved', whose metric is drift.share: not for kind performance.",
         ),
         (
             {

@@ -1,11 +1,11 @@
 """What a colleague must know of an alarm: what moved, since when, what it costs, what to do next, where to look."""
 
 import json
+import os
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-import mlflow
 from ruamel.yaml import YAML
 
 from ..project.addresses import mask_addresses
@@ -99,7 +99,8 @@ def find_links(root: Path, run: str = "") -> list[tuple[str, str]]:
     if about.is_file():
         found = json.loads(about.read_text(encoding="utf-8"))
         if found.get("run"):
-            links.append(("MLflow run", f"{mask_addresses(mlflow.get_tracking_uri())} {found['run']}"))
+            server = mask_addresses(os.environ.get("MLFLOW_TRACKING_URI", ""))
+            links.append(("MLflow run", f"{server} {found['run']}".strip()))
         if found.get("version"):
             links.append(("model", f"{found['model']} version {found['version']}"))
     return links + [(f"md5 of {name}", digest) for name, digest in _hashes(root).items()]
