@@ -7,7 +7,12 @@ import signal
 import pandas as pd
 import pytest
 from replayed import TASK, make_replay, make_table, measure
+from samples import write_files
 from stagebook.model.task import Task
+from stagebook.monitor.measure import measure_window
+from stagebook.monitor.settings import read_monitoring
+from stagebook.monitor.sources import measure_settings
+from stagebook.monitor.triggers import decide
 from stagebook.project.errors import DataError
 from stagebook.replay.calendar import arrival_times, cut_windows
 from stagebook.replay.plan import POLICIES
@@ -196,3 +201,35 @@ def test_true_values_arrive_late_and_some_never():
     delay = (arrives - table["day"].dt.tz_localize("UTC")).dropna()
     assert 0.09 < arrives.isna().mean() < 0.11 and 7 < delay.dt.total_seconds().mean() / 86_400 < 8
     assert delay.min() >= pd.Timedelta(0)
+
+
+MONITORING = """
+windows: { length: month, outcomes_after_days: 7, min_rows: 30, alarm: 1, of_last: 1 }
+references: [training, holdout]
+thresholds:
+  worse: { metric: performance_drop, at_most: 0.1, owner: data scientist, reason: r }
+  moved: { metric: drift.share, at_most: 0.4, owner: data engineer, reason: r }
+triggers:
+  decayed: { kind: performance, thresholds: [worse] }
+  shifted: { kind: distribution, thresholds: [moved] }
+  either: { kind: hybrid, any: [decayed, shifted] }
+retraining: { when: either, cool_down_days: 20, min_new_rows: 50, most_per_month: 1 }
+"""
+
+
+@pytest.mark.parametrize(("how", "promoted"), [("flipped", True), ("noise", False)])
+def test_the_real_monitor_finds_the_drift_and_the_gate_promotes_only_what_is_better(tmp_path, how, promoted):
+    write_files(tmp_path, {"monitoring.yaml": MONITORING})
+    settings = read_monitoring(tmp_path / "monitoring.yaml")
+    real = {"settings": settings, "how": measure_settings(settings), "measure": measure_window, "decide": decide}
+    given = make_replay(tmp_path, make_table(4, how, months=7), **real)
+    months = replay(given)
+    fired = next(month for month in months if month["gate"])
+    assert fired["window"] == "2026-05" and fired["verdict"]["fired"] == ["decayed", "either"]
+    assert {alarm["name"] for alarm in fired["verdict"]["alarms"]} == {"worse"}
+    answers = [month["gate"]["promoted"] for month in months if month["gate"]]
+    assert any(answers) is promoted
+    versions = {month["versions"]["loop"] for month in months}
+    assert (versions != {"first"}) is promoted
+    record = months[0]["records"][0]
+    assert record["enough"] and record["drift"]["moved"] == [] and "system" not in record
