@@ -166,10 +166,13 @@ def test_workflows_test_the_supported_pythons(bake, version, versions):
 )
 def test_workflows_have_the_secrets_of_the_chosen_stores_and_no_others(bake, answers, secrets):
     project = bake(**answers)
-    for name in ("pipeline", "train", "release"):
+    for name in ("pipeline", "train", "monitor", "release"):
         text = project.read(f".github/workflows/{name}.yaml")
+        of_this = ["PREDICTION_LOG_URL", "NOTIFY_URL"] if name == "monitor" else []
         found = re.findall(r"^ +(\w+): \$\{\{ secrets\.(\w+) \}\}$", text, re.MULTILINE)
-        assert found == [(one, one) for one in secrets if name != "release" or not one.startswith("MLFLOW")]
+        assert found == [
+            (one, one) for one in [*secrets, *of_this] if name != "release" or not one.startswith("MLFLOW")
+        ]
         assert text.count("secrets.") == len(found)
         assert not re.search(r"# (remote|tracking):", text)
 

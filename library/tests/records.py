@@ -1,8 +1,10 @@
 """Window records and settings for tests of what follows from them."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from pydantic import TypeAdapter
+from ruamel.yaml import YAML
 from stagebook.monitor.settings import Monitoring
 
 BEGIN = datetime(2024, 1, 1, tzinfo=UTC)
@@ -30,6 +32,16 @@ def settings(**sections) -> Monitoring:
     """Return docs/monitoring.yaml with some sections changed."""
     content = {name: {**part, **sections.get(name, {})} for name, part in SETTINGS.items()}
     return TypeAdapter(Monitoring).validate_python(content)
+
+
+def write_settings(folder: Path, **sections) -> Path:
+    """Write docs/monitoring.yaml with some sections changed; lists take the place of a section."""
+    content = {name: {**part, **(sections.get(name) or {})} for name, part in ({"drift": {}} | SETTINGS).items()}
+    content |= {name: part for name, part in sections.items() if not isinstance(part, dict)}
+    file = folder / "monitoring.yaml"
+    with file.open("w", encoding="utf-8") as text:
+        YAML().dump(content, text)
+    return file
 
 
 def week(number: int) -> datetime:

@@ -6,22 +6,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from records import SETTINGS
-from ruamel.yaml import YAML
+from records import write_settings as write
 from stagebook.monitor.observed import Window
 from stagebook.monitor.settings import read_monitoring
 from stagebook.project.errors import DataError
 
 TEMPLATE = Path(__file__).resolve().parents[3] / "{{cookiecutter.project_slug}}"
 OURS = sorted(TEMPLATE.glob("options/data/*/docs/monitoring.yaml"))
-
-
-def write(folder, **sections):
-    content = {name: {**part, **(sections.get(name) or {})} for name, part in SETTINGS.items()}
-    content |= {name: part for name, part in sections.items() if not isinstance(part, dict)}
-    file = folder / "monitoring.yaml"
-    with file.open("w", encoding="utf-8") as text:
-        YAML().dump(content, text)
-    return file
 
 
 @pytest.mark.parametrize("file", OURS, ids=lambda file: file.parts[-3])
@@ -100,6 +91,14 @@ def test_the_last_window_is_the_newest_that_is_over(tmp_path, length, name, sinc
     expected = Window(name, pd.Timestamp(since, tz="UTC"), pd.Timestamp(until, tz="UTC"))
     assert windows.last(datetime(2024, 3, 4 - (length == "week"), 0, 0, tzinfo=UTC)) == expected
     assert windows.last(pd.Timestamp(until, tz="UTC")) == expected
+    older, newest = windows.newest(pd.Timestamp(until, tz="UTC"), 2)
+    assert (newest, older.until) == (expected, expected.since)
+
+
+def test_windows_are_measured_as_the_file_says(tmp_path):
+    given = read_monitoring(write(tmp_path, drift={"alpha": 0.05}, windows={"outcomes_after_days": 3}))
+    found = given.measure_settings(seed=7)
+    assert (found.alpha, found.min_rows, found.late_after_days, found.seed) == (0.05, 100, 3, 7)
 
 
 def test_references_of_the_log_are_the_same_season_and_periods(tmp_path):

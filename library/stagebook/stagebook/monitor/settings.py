@@ -13,6 +13,7 @@ from pydantic.dataclasses import dataclass
 from ..gate.thresholds import Owner
 from ..project.yaml_files import read_yaml
 from ..project.yaml_values import CONFIG, Number, Problem, Section, TextLine, give_names, suggest
+from .measure import MeasureSettings
 from .observed import Window
 
 __all__ = ["FILE", "KINDS", "Monitoring", "Threshold", "Trigger", "read_monitoring"]
@@ -87,12 +88,19 @@ class Windows(Section):
 
     def last(self, now: datetime) -> Window:
         """Return the newest window that is over at `now`."""
+        return self.newest(now, 1)[0]
+
+    def newest(self, now: datetime, count: int) -> list[Window]:
+        """Return the newest windows that are over at `now`, the oldest first."""
         code, shown = LENGTHS[self.length]
         moment = pd.Timestamp(now)
         moment = moment.tz_convert("UTC").tz_localize(None) if moment.tzinfo else moment
-        before = moment.to_period(code) - 1
-        since, until = (one.start_time.tz_localize("UTC") for one in (before, before + 1))
-        return Window(since.strftime(shown), since, until)
+        found = []
+        for back in range(count, 0, -1):
+            period = moment.to_period(code) - back
+            since, until = (one.start_time.tz_localize("UTC") for one in (period, period + 1))
+            found.append(Window(since.strftime(shown), since, until))
+        return found
 
 
 @dataclass(frozen=True, config=CONFIG)
@@ -196,6 +204,11 @@ class Monitoring(Section):
                 except Problem as problem:
                     raise Problem(str(problem), part, *problem.keys) from None
         return content
+
+    def measure_settings(self, **more: object) -> MeasureSettings:
+        """Return how windows are measured; `more` are fields that the file does not have, such as `seed`."""
+        given = {"min_rows": self.windows.min_rows, "late_after_days": self.windows.outcomes_after_days}
+        return MeasureSettings(**given, **vars(self.drift), **more)
 
     def log_references(self, window: Window) -> dict[str, Window]:
         """Return the references that are spans of the prediction log, for a window: the same season, periods."""

@@ -58,6 +58,8 @@ class Verdict:
         Triggers that fire, also those held back.
     suppressed_by : list of str
         Sentences: why nothing is trained although the trigger fires.
+    unknown : list of str
+        Thresholds whose metric is not known of the last windows: neither alarm nor all-clear.
     notes : list of str
         Sentences: what cannot be told, and why.
     window : str
@@ -69,6 +71,7 @@ class Verdict:
     alarms: list[Alarm] = field(default_factory=list)
     fired: list[str] = field(default_factory=list)
     suppressed_by: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     window: str = ""
 
@@ -106,7 +109,9 @@ def decide(
         notes.append(f"window {name_of(newest)} is the newest that was measured: later ones are missing")
     elif newest is not None and not told:
         notes.append(f"window {name_of(newest)} is not judged: {'; '.join(newest.get('notes') or ['too few rows'])}")
-    alarms = _alarms(past, settings, notes) if told else []
+    alarms, unknown = _alarms(past, settings) if told else ([], [*settings.thresholds])
+    if told and unknown:
+        notes.append(f"not known of the last windows: {', '.join(unknown)}")
     began = [as_utc(record["window"]["since"]) for record in past if record["window"].get("since")]
     fires = _Fires(settings, {alarm.name for alarm in alarms}, now, retrained, new_rows, demanded, began)
     fired = [name for name in settings.triggers if fires(name)]
@@ -117,10 +122,10 @@ def decide(
         notes.append(f"trigger {settings.retraining.when} waits for its other conditions")
     retrain = due and not held
     state = "act" if retrain or left else "ok" if told else "cannot tell"
-    return Verdict(state, retrain, alarms, fired, held, notes, name_of(newest) if newest else "")
+    return Verdict(state, retrain, alarms, fired, held, unknown, notes, name_of(newest) if newest else "")
 
 
-def _alarms(past: Sequence[dict], settings: Monitoring, notes: list[str]) -> list[Alarm]:
+def _alarms(past: Sequence[dict], settings: Monitoring) -> tuple[list[Alarm], list[str]]:
     found, unknown, records = [], [], same_version(past)
     for name, threshold in settings.thresholds.items():
         told = [(record, value) for record in records if (value := _value(record, threshold)) is not None]
@@ -132,9 +137,7 @@ def _alarms(past: Sequence[dict], settings: Monitoring, notes: list[str]) -> lis
         beyond = [name_of(record) for record, value in last if _beyond(value, threshold)]
         if len(beyond) >= settings.windows.alarm and _beyond(last[-1][1], threshold):
             found.append(_make_alarm(name, threshold, told, beyond))
-    if unknown:
-        notes.append(f"not known of the last windows: {', '.join(unknown)}")
-    return found
+    return found, unknown
 
 
 def _make_alarm(name: str, threshold: Threshold, told: list[tuple[dict, float]], beyond: list[str]) -> Alarm:

@@ -15,6 +15,7 @@ from ...project.root import find_notebooks
 from ..compare.side import git
 from .history import Commit, describe_change, read_history
 from .links import Site, adapt_markdown, link_report
+from .monitoring import write_monitoring_page
 from .notebooks import process_notebook
 from .pages import write_reports_page, write_start_page
 from .reports import copy_reports, find_reports
@@ -63,6 +64,7 @@ def _write_source(site: Site, commits: list[Commit], skipped: int) -> str:
     manual = [page for page in pages if page.startswith(f"{MANUAL}/")]
     own = [page for page in pages if page not in (*data, *manual)]
     said = write_reports_page(site, commits, skipped)
+    write_monitoring_page(site)
     write_start_page(site, _read_title(site.root), commits, own, data, manual)
     return said
 

@@ -15,6 +15,7 @@ from ..catalog.graph import Graph, Step, read_graph
 from .flowchart import Flowchart, Node, draw_flowchart
 from .history import METRICS, MOST_COMMITS, Commit, draw_history, tabulate_history
 from .links import Site, link_report
+from .monitoring import PAGE as MONITORING
 from .reports import CARDS, COMPARISON
 
 __all__ = ["write_reports_page", "write_start_page"]
@@ -49,9 +50,11 @@ def write_start_page(
     """
     first = [link("Reports of the latest run", "reports.md")]
     first += [link("Model card", "reports.md#model-card-and-data-sheet")] if _cards(site) else []
+    monitored = (site.source / MONITORING).is_file()
+    first += [link("Monitoring of the model in production", MONITORING)] if monitored else []
     first += [link("The data", data[0])] if data else []
     lines = [_overview(site, title, commits), "## More", "", *(f"- {one}" for one in first), ""]
-    lines += _toctree("Reports", ["reports.md"])
+    lines += _toctree("Reports", ["reports.md", *([MONITORING] if monitored else [])])
     notebooks = [file.relative_to(site.root).as_posix() for file in find_notebooks(site.root)]
     lines += _toctree("Notebooks", [name for name in notebooks if (site.source / name).is_file()])
     lines += _toctree("Documents", documents) + _toctree("Data", data) + _toctree("The library", manual)
