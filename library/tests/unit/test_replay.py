@@ -125,6 +125,20 @@ def test_other_data_or_settings_start_the_replay_anew(changed, tmp_path):
     assert told[1:] == ["the first model", other.windows[0].name, "done"]
 
 
+def test_other_settings_of_the_monitoring_replay_all_windows_with_the_models_that_are_there(tmp_path):
+    def run(settings):
+        given = make_replay(tmp_path, make_table(4, "flipped"), settings=settings)
+        given.windows = given.windows[:2]
+        told = []
+        return replay(given, lambda number, total, what: told.append(what)), told, given
+
+    months, told, given = run("one")
+    facts = [file.stat().st_mtime_ns for file in sorted(given.folder.glob("models/*/facts.json"))]
+    again, told_again, _ = run("another")
+    assert told_again == told[1:] and again == months  # all but the first model
+    assert facts == [file.stat().st_mtime_ns for file in sorted(given.folder.glob("models/*/facts.json"))]
+
+
 def test_a_window_without_rows_and_one_of_a_single_class_end_no_replay(tmp_path):
     table = make_table(9, "flipped")
     table = table[~table["day"].between("2026-04-01", "2026-04-30 23:59:59")].reset_index(drop=True)
