@@ -7,7 +7,12 @@ import signal
 import pandas as pd
 import pytest
 from replayed import TASK, make_replay, make_table, measure
+from samples import write_files
 from stagebook.model.task import Task
+from stagebook.monitor.measure import measure_window
+from stagebook.monitor.settings import read_monitoring
+from stagebook.monitor.sources import measure_settings
+from stagebook.monitor.triggers import decide
 from stagebook.project.errors import DataError
 from stagebook.replay.calendar import arrival_times, cut_windows
 from stagebook.replay.plan import POLICIES
@@ -120,6 +125,20 @@ def test_other_data_or_settings_start_the_replay_anew(changed, tmp_path):
     assert told[1:] == ["the first model", other.windows[0].name, "done"]
 
 
+def test_other_settings_of_the_monitoring_replay_all_windows_with_the_models_that_are_there(tmp_path):
+    def run(settings):
+        given = make_replay(tmp_path, make_table(4, "flipped"), settings=settings)
+        given.windows = given.windows[:2]
+        told = []
+        return replay(given, lambda number, total, what: told.append(what)), told, given
+
+    months, told, given = run("one")
+    facts = [file.stat().st_mtime_ns for file in sorted(given.folder.glob("models/*/facts.json"))]
+    again, told_again, _ = run("another")
+    assert told_again == told[1:] and again == months  # all but the first model
+    assert facts == [file.stat().st_mtime_ns for file in sorted(given.folder.glob("models/*/facts.json"))]
+
+
 def test_a_window_without_rows_and_one_of_a_single_class_end_no_replay(tmp_path):
     table = make_table(9, "flipped")
     table = table[~table["day"].between("2026-04-01", "2026-04-30 23:59:59")].reset_index(drop=True)
@@ -196,3 +215,35 @@ def test_true_values_arrive_late_and_some_never():
     delay = (arrives - table["day"].dt.tz_localize("UTC")).dropna()
     assert 0.09 < arrives.isna().mean() < 0.11 and 7 < delay.dt.total_seconds().mean() / 86_400 < 8
     assert delay.min() >= pd.Timedelta(0)
+
+
+MONITORING = """
+windows: { length: month, outcomes_after_days: 7, min_rows: 30, alarm: 1, of_last: 1 }
+references: [training, holdout]
+thresholds:
+  worse: { metric: performance_drop, at_most: 0.1, owner: data scientist, reason: r }
+  moved: { metric: drift.share, at_most: 0.4, owner: data engineer, reason: r }
+triggers:
+  decayed: { kind: performance, thresholds: [worse] }
+  shifted: { kind: distribution, thresholds: [moved] }
+  either: { kind: hybrid, any: [decayed, shifted] }
+retraining: { when: either, cool_down_days: 20, min_new_rows: 50, most_per_month: 1 }
+"""
+
+
+@pytest.mark.parametrize(("how", "promoted"), [("flipped", True), ("noise", False)])
+def test_the_real_monitor_finds_the_drift_and_the_gate_promotes_only_what_is_better(tmp_path, how, promoted):
+    write_files(tmp_path, {"monitoring.yaml": MONITORING})
+    settings = read_monitoring(tmp_path / "monitoring.yaml")
+    real = {"settings": settings, "how": measure_settings(settings), "measure": measure_window, "decide": decide}
+    given = make_replay(tmp_path, make_table(4, how, months=7), **real)
+    months = replay(given)
+    fired = next(month for month in months if month["gate"])
+    assert fired["window"] == "2026-05" and fired["verdict"]["fired"] == ["decayed", "either"]
+    assert {alarm["name"] for alarm in fired["verdict"]["alarms"]} == {"worse"}
+    answers = [month["gate"]["promoted"] for month in months if month["gate"]]
+    assert any(answers) is promoted
+    versions = {month["versions"]["loop"] for month in months}
+    assert (versions != {"first"}) is promoted
+    record = months[0]["records"][0]
+    assert record["enough"] and record["drift"]["moved"] == [] and "system" not in record

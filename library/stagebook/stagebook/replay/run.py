@@ -32,7 +32,7 @@ def replay(given: Replay, show: Callable[[int, int, str], None] = lambda done, t
     """Replay all windows that are not done yet, and return what happened in each.
 
     Each window is one file, written when all of the window is done. After a kill, the next call goes on with the window
-    that was not finished. Other data, settings or requirements start anew.
+    that was not finished. Other data or requirements start anew, other settings of the monitoring with the same models.
 
     Parameters
     ----------
@@ -64,27 +64,27 @@ def show_progress(done: int, total: int, what: str) -> None:
 
 
 def _start(given: Replay) -> None:
-    """Remove the state of a replay of something else."""
-    key, file = _fingerprint(given), given.folder / "key.json"
-    if not file.is_file() or json.loads(file.read_text(encoding="utf-8")).get("key") != key:
+    """Remove the state of a replay of something else; by other settings of the monitoring, the same models are trained."""
+    file, keys = given.folder / "key.json", _fingerprints(given)
+    there = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    if there.get("models") != keys["models"]:
         shutil.rmtree(given.folder, ignore_errors=True)
-        write_json({"key": key}, file)
+    elif there != keys:
+        shutil.rmtree(given.folder / "windows", ignore_errors=True)
+        for log in given.folder.glob("predictions.db*"):
+            log.unlink()
+    if there != keys:
+        write_json(keys, file)
 
 
-def _fingerprint(given: Replay) -> str:
+def _fingerprints(given: Replay) -> dict[str, str]:
+    """Return a hash of what the models depend on, and one of what the windows depend on, too."""
     recipe = {name: value for name, value in vars(given.recipe).items() if name not in ("kind", "metrics")}
-    content = [
-        given.task,
-        recipe,
-        sorted(given.recipe.metrics),
-        given.requirements,
-        given.settings,
-        given.how,
-        given.rules,
-    ]
-    digest = hashlib.sha256(pd.util.hash_pandas_object(given.table, index=False).to_numpy().tobytes())
-    digest.update(repr([*map(repr, content), list(given.table)]).encode())
-    return digest.hexdigest()
+    content = [given.task, recipe, sorted(given.recipe.metrics), given.requirements, given.rules, list(given.table)]
+    models = hashlib.sha256(pd.util.hash_pandas_object(given.table, index=False).to_numpy().tobytes())
+    models.update(repr(content).encode())
+    windows = hashlib.sha256(models.digest() + repr([given.settings, given.how]).encode())
+    return {"models": models.hexdigest(), "windows": windows.hexdigest()}
 
 
 def _replay_window(given: Replay, window: Window, months: list[dict]) -> dict:

@@ -22,6 +22,7 @@ LIMITS = (
     ),
     "The kind of model and its settings were chosen by 50_train, which has seen the first windows of the replay.",
     "Delays and losses of true values are simulated, by `outcome_days` and `missing_outcomes`.",
+    "Thresholds and triggers that were chosen by a replay look better in it than they are.",
     "Nobody acts on the predictions, so the loop has no effect on its own labels.",
 )
 
@@ -98,12 +99,12 @@ def say_claim(summary: dict) -> str:
     if difference is None:
         return "Cannot tell whether the loop holds: in no window could the deciding metric be computed."
     word = {True: "The loop holds", False: "The loop does not hold"}[_holds(summary)]
-    close = f"{difference['value']:+.4f} ({difference['low']:+.4f} to {difference['high']:+.4f})"
+    show = lambda one: f"{one['value']:+.4f} ({one['low']:+.4f} to {one['high']:+.4f})"
     return (
         f"{word}: with {loop['retrained']} retrainings instead of {every['retrained']}, its mean {summary['metric']} is "
-        f"{loop['metric']:.4f}; retraining every window reaches {every['metric']:.4f}. It is better by {close}; worse by up to "
-        f"{show_number(summary['margin'])} counts as equal. Against the first model, kept for ever, it is better by "
-        f"{frozen['value']:+.4f} ({frozen['low']:+.4f} to {frozen['high']:+.4f})."
+        f"{loop['metric']:.4f}; retraining every window reaches {every['metric']:.4f}. The gain of the loop is {show(difference)}; "
+        f"a loss of up to {show_number(summary['margin'])} counts as equal. Its gain over the first model, kept for ever, is "
+        f"{show(frozen)}. In brackets: 90 % intervals."
     )
 
 
