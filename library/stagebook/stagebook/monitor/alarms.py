@@ -20,8 +20,8 @@ REPORT = "reports/90_monitor.html"
 DATA = ("data/processed/train.parquet", "data/processed/holdout.parquet")
 MOST_NAMES, MOST_WINDOWS = 5, 12
 SENTENCES = {
-    "performance_drop": "The metric that decides is worse than on the reference by {value}, relative to it",
-    "estimate_drop": "The metric that decides is expected to be worse than on the reference by {value}, relative to it",
+    "performance_drop": "The metric that decides is {value} worse than on the reference (relative change)",
+    "estimate_drop": "The metric that decides is expected to be {value} worse than on the reference (relative change)",
     "drift.share": "{value} of the features are distributed differently than in every reference",
     "drift.missing_rise": "Values are missing in {value} more of the rows of a feature than in every reference",
     "drift.new_category_share": "{value} of the rows have a category that the model has never seen",
@@ -30,7 +30,7 @@ SENTENCES = {
 }
 SHARES = ("performance_drop", "estimate_drop", "drift.share", "drift.missing_rise", "drift.new_category_share")
 ASSUMED = " (estimated without true values: it holds only if what leads to the outcome is still the same)"
-RETRAIN = "A training is started. The gate decides on the new model: read its report before you merge."
+RETRAIN = "A training is due: the workflow Monitor starts it, `stagebook retrain` does by hand. The gate decides on the model."
 
 
 def title_of(alarm: Alarm) -> str:
@@ -122,7 +122,9 @@ def _what(alarm: Alarm, records: Sequence[dict]) -> str:
     sentence += f" in window {code(name_of(newest))}"
     found = _at(newest, alarm.metric)
     if isinstance(found, dict) and {"value", "low", "high"} <= found.keys() and None not in found.values():
-        sentence += f", at the careful end of its interval ({show(found['low'])} to {show(found['high'])})"
+        sentence += (
+            f" (interval {show(found['low'])} to {show(found['high'])}, the end nearest to the threshold counts)"
+        )
     sentence += ASSUMED if alarm.metric.startswith("estimate") else ""
     return sentence + (_features(newest) if alarm.metric.startswith("drift") else "")
 
