@@ -120,7 +120,7 @@ def test_what_one_reference_explains_is_no_drift():
 
 def test_of_many_features_none_moves_by_chance_and_the_one_that_did_is_found():
     random = np.random.default_rng(0)
-    before, rows = (pd.DataFrame(random.normal(size=(400, 300))).add_prefix("f") for _ in range(2))
+    before, rows = (pd.DataFrame(random.normal(size=(300, 150))).add_prefix("f") for _ in range(2))
     kinds = dict.fromkeys(rows, "number")
     table = measure_drift(rows, {"x": before}, kinds)
     assert (table["p"] < 0.01).any()  # without the correction it would be found
@@ -134,7 +134,7 @@ def test_holm_is_that_of_the_definition():
 
 def test_days_that_are_alike_do_not_move_by_chance():
     false, missed = {True: 0, False: 0}, 0
-    for seed in range(20):
+    for seed in range(12):
         rows, before = make_table(3000, seed=seed, days=30), make_table(30_000, seed=100 + seed, days=300)
         days = (np.arange(3000) // 100, np.arange(30_000) // 100)
         for known in (True, False):
@@ -143,7 +143,7 @@ def test_days_that_are_alike_do_not_move_by_chance():
         moved = drift(rows.assign(temp=rows["temp"] + 20), before, blocks=days[0], reference_blocks={"0": days[1]})
         missed += "temp" not in moved_features(moved)
     assert false[True] <= 1
-    assert false[False] >= 10  # so much for rows that are taken as independent
+    assert false[False] >= 6  # so much for rows that are taken as independent
     assert missed == 0
 
 
@@ -208,7 +208,7 @@ def test_the_domain_classifier_finds_what_no_single_feature_shows():
 
 
 def test_the_domain_classifier_raises_no_false_alarm():
-    lows = [compare_domains(make_table(300, seed), make_table(900, 50 + seed), KINDS)["low"] for seed in range(20)]
+    lows = [compare_domains(make_table(300, seed), make_table(900, 50 + seed), KINDS)["low"] for seed in range(8)]
     assert sum(low > 0.5 for low in lows) <= 1
 
 

@@ -77,7 +77,7 @@ def alarms(record):
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.kind)
-@pytest.mark.parametrize("rows", [30, 200, 2000])
+@pytest.mark.parametrize("rows", [30, 2000])
 def test_a_usual_window_raises_no_alarm(task, rows):
     record = measure(make(task, rows, rows), task, confidence=0.99)
     assert alarms(record) == []
@@ -108,6 +108,7 @@ def test_a_feature_that_moved_is_named():
     assert record["drift"]["share"] == pytest.approx(1 / 3, abs=1e-5)
     assert record["drift"]["domain_auc"]["low"] > 0.7
     assert record["drift"]["domain_auc"]["features"][0] == "temp"
+    assert "features moved: label_shift may show that, and no other shares of classes" in record["notes"]
 
 
 def test_a_season_that_a_reference_knows_is_no_drift():

@@ -85,15 +85,15 @@ def test_label_shift_is_not_told_by_a_model_that_tells_nothing_apart():
 def test_the_estimate_covers_what_is_measured_later():
     covered = {"roc_auc": 0, "brier": 0, "cost": 0}
     before = make_rows(2000, 999, noise=0.05)
-    for seed in range(20):
-        now = make_rows(800, seed, shift=0.7, noise=0.05)  # other rows, the same concept
+    for seed in range(12):
+        now = make_rows(600, seed, shift=0.7, noise=0.05)  # other rows, the same concept
         found = estimate(now, before, draws=40, seed=seed)
-        true = score_weighted(BINARY, now[2], now[1], np.ones(800))
+        true = score_weighted(BINARY, now[2], now[1], np.ones(600))
         value = measure_value(BINARY, now[2], now[1], now[1], COSTS, None, draws=2, confidence=0.9, seed=0)
         true["cost"] = value["cost"]["value"]
         for name in covered:
             covered[name] += found[name]["low"] <= true[name] <= found[name]["high"]
-    assert all(16 <= times <= 20 for times in covered.values()), covered
+    assert all(9 <= times <= 12 for times in covered.values()), covered
 
 
 def test_the_estimate_misses_concept_drift():

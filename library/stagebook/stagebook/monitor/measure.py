@@ -66,7 +66,7 @@ class MeasureSettings:
     late_after_days: float = 7.0
     compare_with: str = "holdout"
     draws: int = 100
-    confidence: float = 0.95
+    confidence: float = 0.99
     seed: int = 0
     calibration_bins: int = 10
 
@@ -112,6 +112,8 @@ def measure_window(
         )
         record |= {"performance_before": before}
         record |= _expect(observed, own, was, task, requirements, settings, notes, (before, drawn_before))
+        if record["drift"]["moved"] and "label_shift" in record:
+            notes.append("features moved: label_shift may show that, and no other shares of classes")
         now = take_labelled(observed, task, own)
         if len(now.label) >= settings.min_rows:
             record |= _judge(now, was, task, requirements, settings, notes, (before, drawn_before))

@@ -85,7 +85,7 @@ def encode_tables(frame: pd.DataFrame, kinds: Mapping[str, str]) -> tuple[np.nda
         frequent = text.value_counts().sort_index().sort_values(ascending=False, kind="stable").index
         place = {name: code for code, name in enumerate(frequent[:MOST_CATEGORIES])}
         columns.append(text.map(place).fillna(MOST_CATEGORIES).to_numpy(float))
-    return np.column_stack(columns), categorical
+    return np.column_stack([np.zeros((len(frame), 0)), *columns]), categorical
 
 
 def fit_folds(features: np.ndarray, categorical: np.ndarray, label: np.ndarray, group, seed: int):
