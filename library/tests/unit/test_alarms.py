@@ -26,14 +26,17 @@ def read(history, given=SETTINGS, **more):
 def test_an_alarm_says_what_since_when_cost_next_and_where():
     [text] = read([costs(0, 0.0, 70), costs(1, 0.0, 72), costs(2, 0.2, 90), costs(3, 0.3, 92, rows=3000)])
     what, since, cost, following, where, table = text.split("\n\n")
-    assert "is worse than on the reference by 29.0%, relative to it in window `week 3`" in what
-    assert "its interval (29.0% to 31.0%). Threshold: at most 0.05. Why it is there: because" in what
+    assert "is 29.0% worse than on the reference (relative change) in window `week 3`" in what
+    assert (
+        "(interval 29.0% to 31.0%, the end nearest to the threshold counts). Threshold: at most 0.05. Why it is there: because"
+        in what
+    )
     assert since == (
         "**Since when.** Window `week 2`, which began on 2024-01-15. 2 of the last windows are beyond the threshold."
     )
     # (90 * 1000 + 92 * 3000) / 4000 = 91.5 now, 71 before: 20.5 a row, 4,000 rows
     assert "82,000 USD more than before, for 4,000 predictions: 91.5 instead of 71 USD per flight" in cost
-    assert following.startswith("**What to do next.** A training is started. The gate decides on the new model")
+    assert following.startswith("**What to do next.** A training is due: the workflow Monitor starts it")
     assert following.endswith("Owner of the threshold: data scientist.")
     assert where == "**Where to look.** report: reports/90_monitor.html; MLflow run: sqlite:///x abc"
     assert table.splitlines()[2:] == [
@@ -94,7 +97,7 @@ def test_the_estimate_says_what_it_assumes():
     given = settings(thresholds={"expected": {"metric": "estimate_drop", "at_most": 0.05, **WHY}})
     history = [record(number, None, estimate_drop={"value": 0.2, "low": 0.1, "high": 0.3}) for number in range(2)]
     [text] = read(history, given)
-    assert "expected to be worse" in text
+    assert "is expected to be 10.0% worse" in text
     assert "estimated without true values: it holds only if what leads to the outcome is still the same" in text
 
 

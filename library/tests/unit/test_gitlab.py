@@ -2,10 +2,12 @@
 
 import json
 import threading
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from stagebook.automate.gitlab import GitLab
+from stagebook.automate.issues import Cause, sync_issues
 from stagebook.automate.proposal import Proposal
 from stagebook.project.errors import StepError
 
@@ -94,3 +96,34 @@ def test_a_refusal_is_said_in_a_line(server, monkeypatch):
     monkeypatch.delenv("GITLAB_TOKEN")
     with pytest.raises(StepError, match="GITLAB_TOKEN is not set"):
         GitLab()
+
+
+def test_issues_are_opened_changed_closed_and_found_again(server):
+    server.things["/issues"] = []
+    assert sync_issues(GitLab(), {"worse": Cause("Worse", "by much")}, [], "w 1") == ["opened: https://host/1"]
+    assert sync_issues(GitLab(), {"worse": Cause("Worse", "by much")}, [], "w 1") == []
+    assert sync_issues(GitLab(), {"worse": Cause("Worse", "by more")}, [], "w 2") == ["updated: https://host/1"]
+    assert sync_issues(GitLab(), {}, [], "w 3") == ["closed: https://host/1"]
+    [issue] = server.things["/issues"]
+    assert (issue["description"], issue["state_event"]) == ("<!-- stagebook monitor: worse -->\nby more", "close")
+    assert server.things["/issues/1/notes"][0]["body"] == "Over: window w 3 is within the threshold."
+
+
+def test_trainings_are_the_jobs_of_train_that_no_schedule_started(server, monkeypatch):
+    monkeypatch.setenv("CI_DEFAULT_BRANCH", "main")
+    day = datetime.now(UTC)
+    jobs = [("train", "running", 0, "api"), ("check", "success", 1, "push"), ("train", "success", 2, "schedule")]
+    jobs += [("train", "canceled", 3, "web"), ("train", "failed", 4, "web"), ("train", "success", 500, "web")]
+    server.things["/jobs"] = [
+        {
+            "name": name,
+            "status": status,
+            "created_at": (day - timedelta(days=age)).isoformat(),
+            "pipeline": {"source": by},
+        }
+        for name, status, age, by in jobs
+    ]
+    found = GitLab().find_trainings()
+    assert found == [(day - timedelta(days=age)).isoformat() for age in (0, 4)]
+    assert GitLab().start_training() == "https://host/1"
+    assert server.things["/pipeline"] == [{"id": 1, "iid": 1, "web_url": "https://host/1", "ref": "main"}]

@@ -56,7 +56,7 @@ def test_those_of_the_template_are_right_and_short(file):
         ),
         (
             {"triggers": {"decayed": {"kind": "performance", "thresholds": ["moved"]}}},
-            "'moved', whose metric is drift.share: not of kind performance.",
+            "'moved', whose metric is drift.share: not for kind performance.",
         ),
         (
             {

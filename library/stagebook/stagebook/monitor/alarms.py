@@ -1,11 +1,11 @@
 """What a colleague must know of an alarm: what moved, since when, what it costs, what to do next, where to look."""
 
 import json
+import os
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-import mlflow
 from ruamel.yaml import YAML
 
 from ..project.addresses import mask_addresses
@@ -20,8 +20,8 @@ REPORT = "reports/90_monitor.html"
 DATA = ("data/processed/train.parquet", "data/processed/holdout.parquet")
 MOST_NAMES, MOST_WINDOWS = 5, 12
 SENTENCES = {
-    "performance_drop": "The metric that decides is worse than on the reference by {value}, relative to it",
-    "estimate_drop": "The metric that decides is expected to be worse than on the reference by {value}, relative to it",
+    "performance_drop": "The metric that decides is {value} worse than on the reference (relative change)",
+    "estimate_drop": "The metric that decides is expected to be {value} worse than on the reference (relative change)",
     "drift.share": "{value} of the features are distributed differently than in every reference",
     "drift.missing_rise": "Values are missing in {value} more of the rows of a feature than in every reference",
     "drift.new_category_share": "{value} of the rows have a category that the model has never seen",
@@ -30,7 +30,7 @@ SENTENCES = {
 }
 SHARES = ("performance_drop", "estimate_drop", "drift.share", "drift.missing_rise", "drift.new_category_share")
 ASSUMED = " (estimated without true values: it holds only if what leads to the outcome is still the same)"
-RETRAIN = "A training is started. The gate decides on the new model: read its report before you merge."
+RETRAIN = "A training is due: the workflow Monitor starts it, `stagebook retrain` does by hand. The gate decides on the model."
 
 
 def title_of(alarm: Alarm) -> str:
@@ -99,7 +99,8 @@ def find_links(root: Path, run: str = "") -> list[tuple[str, str]]:
     if about.is_file():
         found = json.loads(about.read_text(encoding="utf-8"))
         if found.get("run"):
-            links.append(("MLflow run", f"{mask_addresses(mlflow.get_tracking_uri())} {found['run']}"))
+            server = mask_addresses(os.environ.get("MLFLOW_TRACKING_URI", ""))
+            links.append(("MLflow run", f"{server} {found['run']}".strip()))
         if found.get("version"):
             links.append(("model", f"{found['model']} version {found['version']}"))
     return links + [(f"md5 of {name}", digest) for name, digest in _hashes(root).items()]
@@ -121,7 +122,9 @@ def _what(alarm: Alarm, records: Sequence[dict]) -> str:
     sentence += f" in window {code(name_of(newest))}"
     found = _at(newest, alarm.metric)
     if isinstance(found, dict) and {"value", "low", "high"} <= found.keys() and None not in found.values():
-        sentence += f", at the careful end of its interval ({show(found['low'])} to {show(found['high'])})"
+        sentence += (
+            f" (interval {show(found['low'])} to {show(found['high'])}, the end nearest to the threshold counts)"
+        )
     sentence += ASSUMED if alarm.metric.startswith("estimate") else ""
     return sentence + (_features(newest) if alarm.metric.startswith("drift") else "")
 

@@ -1,10 +1,10 @@
-"""docs/monitoring.yaml: what is watched, when it counts as an alarm, and when the model is trained again; read and checked."""
+"""docs/monitoring.yaml: what is watched, what is an alarm, and when the model is trained again; read and checked."""
 
 import re
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import pandas as pd
 from pydantic import AfterValidator, Field, model_validator
@@ -13,15 +13,18 @@ from pydantic.dataclasses import dataclass
 from ..gate.thresholds import Owner
 from ..project.yaml_files import read_yaml
 from ..project.yaml_values import CONFIG, Number, Problem, Section, TextLine, give_names, suggest
-from .measure import MeasureSettings
 from .observed import Window
+from .windows import newest_windows, year_back
+
+if TYPE_CHECKING:
+    from .measure import MeasureSettings
 
 __all__ = ["FILE", "KINDS", "Monitoring", "Threshold", "Trigger", "read_monitoring"]
 
 FILE = "docs/monitoring.yaml"
-# First parts of a path in a window record: those that tell how good the model is, what moved, and how the service is.
-PERFORMANCE = ("performance", "performance_drop", "estimate", "estimate_drop", "value", "calibration", "segments")
-PERFORMANCE += ("concept", "control")
+# First parts of paths in a window record: how good the model is, what moved, how the service is.
+_TRUE = ("performance", "performance_drop", "value", "calibration", "segments", "concept", "control")
+PERFORMANCE = (*_TRUE, "estimate", "estimate_drop")
 DISTRIBUTION = ("drift", "label_shift")
 SYSTEM = ("system", "rows", "labelled", "missing_outcomes", "late_outcomes", "duplicates", "clock_skew")
 METRICS = (*PERFORMANCE, *DISTRIBUTION, *SYSTEM)
@@ -34,10 +37,8 @@ KINDS = {
     "on demand": (),
     "hybrid": ("any", "all"),
 }
-STORED = ("training", "validation", "holdout")
-SAME_SEASON = "same season"
+STORED, SAME_SEASON = ("training", "validation", "holdout"), "same season"
 PERIOD = re.compile(r"(\d{4}-\d\d-\d\d) to (\d{4}-\d\d-\d\d)")
-LENGTHS = {"day": ("D", "%Y-%m-%d"), "week": ("W", "%Y-%m-%d"), "month": ("M", "%Y-%m")}
 
 
 def _filled(text: str) -> str:
@@ -92,15 +93,7 @@ class Windows(Section):
 
     def newest(self, now: datetime, count: int) -> list[Window]:
         """Return the newest windows that are over at `now`, the oldest first."""
-        code, shown = LENGTHS[self.length]
-        moment = pd.Timestamp(now)
-        moment = moment.tz_convert("UTC").tz_localize(None) if moment.tzinfo else moment
-        found = []
-        for back in range(count, 0, -1):
-            period = moment.to_period(code) - back
-            since, until = (one.start_time.tz_localize("UTC") for one in (period, period + 1))
-            found.append(Window(since.strftime(shown), since, until))
-        return found
+        return newest_windows(self.length, now, count)
 
 
 @dataclass(frozen=True, config=CONFIG)
@@ -146,8 +139,6 @@ class Threshold(Section):
 class Trigger(Section):
     """A reason to train again."""
 
-    RENAMED: ClassVar = {"threshold": "thresholds"}
-
     kind: Literal[tuple(KINDS)] = Field(description="What it looks at")
     every_days: Positive | None = Field(default=None, description="schedule: days since the last training")
     rows: Count | None = Field(default=None, description="new data: rows with a true value since the last training")
@@ -187,7 +178,7 @@ class Monitoring(Section):
     windows: Windows = Field(default_factory=Windows)
     references: list[Reference] = Field(
         default_factory=lambda: ["training", "holdout"],
-        description="A feature moved only if it moved against each: training, holdout, same season, 2013-01-01 to 2013-04-01",
+        description="A feature moved only if it moved against each: training, holdout, same season, two dates",
     )
     drift: Drift = Field(default_factory=Drift)
     thresholds: dict[str, Threshold] = Field(default_factory=dict, description="What must not happen")
@@ -205,8 +196,10 @@ class Monitoring(Section):
                     raise Problem(str(problem), part, *problem.keys) from None
         return content
 
-    def measure_settings(self, **more: object) -> MeasureSettings:
+    def measure_settings(self, **more: object) -> "MeasureSettings":
         """Return how windows are measured; `more` are fields that the file does not have, such as `seed`."""
+        from .measure import MeasureSettings  # scikit-learn: not for `stagebook monitor`
+
         given = {"min_rows": self.windows.min_rows, "late_after_days": self.windows.outcomes_after_days}
         return MeasureSettings(**given, **vars(self.drift), **more)
 
@@ -215,11 +208,7 @@ class Monitoring(Section):
         found = {}
         for name in self.references:
             if name == SAME_SEASON:
-                back = (
-                    pd.DateOffset(years=1) if self.windows.length == "month" else pd.Timedelta(364, "D")
-                )  # same weekday
-                ends = [end - back for end in (window.since, window.until)]
-                found[name] = Window(name, *ends)
+                found[name] = year_back(self.windows.length, window, name)
             elif dates := PERIOD.fullmatch(name):
                 found[name] = Window(name, *(pd.Timestamp(date, tz="UTC") for date in dates.groups()))
         return found
@@ -238,15 +227,13 @@ def read_monitoring(path: str | Path) -> Monitoring:
 
 def _check_references(settings: Monitoring) -> Iterator[Problem]:
     """Yield each name that nothing has, and each trigger that waits for itself."""
-    rooms = {"performance": PERFORMANCE, "distribution": DISTRIBUTION}
+    rooms, known = {"performance": PERFORMANCE, "distribution": DISTRIBUTION}, settings.thresholds
     for name, trigger in settings.triggers.items():
         for one in trigger.thresholds or ():
-            if one not in settings.thresholds:
-                yield _unknown(one, settings.thresholds, "triggers", name, "thresholds")
-            elif settings.thresholds[one].room not in rooms[trigger.kind]:
-                sentence = (
-                    f"has {one!r}, whose metric is {settings.thresholds[one].metric}: not of kind {trigger.kind}."
-                )
+            if one not in known:
+                yield _unknown(one, known, "triggers", name, "thresholds")
+            elif known[one].room not in rooms[trigger.kind]:
+                sentence = f"has {one!r}, whose metric is {known[one].metric}: not for kind {trigger.kind}."
                 yield Problem(sentence, "triggers", name, "thresholds")
         for key in ("any", "all"):
             for one in getattr(trigger, key) or ():

@@ -1,4 +1,4 @@
-"""What window records say: a metric by its path, which windows are over, which belong to the model that answers now."""
+"""Windows of the log, and what their records say: metrics by path, which are over, which model version answered."""
 
 import math
 from collections.abc import Sequence
@@ -6,16 +6,36 @@ from datetime import datetime
 
 import pandas as pd
 
-__all__ = ["as_utc", "count_new_rows", "is_old", "metric_of", "name_of", "past_windows", "same_version"]
+from .observed import Window
 
+__all__ = ["newest_windows", "year_back"]
+__all__ += ["as_utc", "count_new_rows", "is_old", "metric_of", "name_of", "past_windows", "same_version"]
+
+LENGTHS = {"day": ("D", "%Y-%m-%d"), "week": ("W", "%Y-%m-%d"), "month": ("M", "%Y-%m")}
 MOST_AGE = 1.5  # lengths of the newest window, after which it is no news
+
+
+def newest_windows(length: str, now: datetime, count: int) -> list[Window]:
+    """Return the newest calendar days, weeks or months (UTC) that are over at `now`, the oldest first."""
+    code, shown = LENGTHS[length]
+    period, found = as_utc(now).tz_localize(None).to_period(code), []
+    for back in range(count, 0, -1):
+        since, until = ((period - at).start_time.tz_localize("UTC") for at in (back, back - 1))
+        found.append(Window(since.strftime(shown), since, until))
+    return found
+
+
+def year_back(length: str, window: Window, name: str) -> Window:
+    """Return the same season a year earlier: the same month, or the same weekdays."""
+    back = pd.DateOffset(years=1) if length == "month" else pd.Timedelta(364, "D")
+    return Window(name, window.since - back, window.until - back)
 
 
 def metric_of(record: dict, metric: str, at_most: bool = True) -> float | None:
     """Return a metric of a window record; None if it has none.
 
-    Of an interval the end that is nearest to what is allowed, so that only a whole interval is beyond a threshold; of a list
-    of entries the worst one; of any other list its length.
+    Of an interval the end that is nearest to what is allowed, so that only a whole interval is beyond a threshold; of a
+    list of entries the worst one; of any other list its length.
     """
     found = [record]
     for key in metric.split("."):
@@ -35,7 +55,7 @@ def _number(value: object, at_most: bool) -> float | None:
 
 
 def same_version(history: Sequence[dict]) -> list[dict]:
-    """Return the newest windows that the model version of the newest one answered: earlier ones tell of another model."""
+    """Return the newest windows that the version of the newest one answered: earlier ones tell of another model."""
     version = _version(history[-1]) if history else None
     found = []
     for record in reversed(history):
