@@ -1,13 +1,17 @@
 """The replay: drift, trigger, retraining, gate, promotion; a champion that is kept; kills; and what the page says."""
 
+import dataclasses
 import json
 import os
 import signal
 
+import numpy as np
 import pandas as pd
 import pytest
 from replayed import TASK, make_replay, make_table, measure
 from samples import write_files
+from stagebook.evaluate.costs import Costs
+from stagebook.evaluate.metrics import PRIMARY
 from stagebook.model.task import Task
 from stagebook.monitor.measure import measure_window
 from stagebook.monitor.settings import read_monitoring
@@ -112,7 +116,7 @@ def test_a_replay_that_is_killed_goes_on_where_it_was_and_gives_the_same_bytes(c
     assert texts[0] == texts[1]
 
 
-def test_other_data_or_settings_start_the_replay_anew(changed, tmp_path):
+def test_other_data_or_settings_start_the_replay_from_the_beginning(changed, tmp_path):
     given = make_replay(tmp_path, make_table(4, "flipped"))
     given.windows = given.windows[:1]
     replay(given)
@@ -247,3 +251,26 @@ def test_the_real_monitor_finds_the_drift_and_the_gate_promotes_only_what_is_bet
     assert (versions != {"first"}) is promoted
     record = months[0]["records"][0]
     assert record["enough"] and record["drift"]["moved"] == [] and "system" not in record
+
+
+@pytest.mark.parametrize("kind", ["regression", "multiclass"])
+def test_values_and_several_classes_are_replayed_too(tmp_path, kind):
+    write_files(tmp_path, {"monitoring.yaml": MONITORING})
+    settings = read_monitoring(tmp_path / "monitoring.yaml")
+    real = {"settings": settings, "how": measure_settings(settings), "measure": measure_window, "decide": decide}
+    classes = ["low", "mid", "high"] if kind == "multiclass" else []
+    task = Task(kind, "late", classes, keys=["day"], time="day")
+    table = make_table(9, "flipped")
+    noisy = 2 * table["x"] + np.random.default_rng(1).normal(size=len(table))
+    table["late"] = np.digitize(noisy, [-1, 1]) if classes else noisy
+    given = make_replay(tmp_path, table, task=task, **real)
+    given.requirements = dataclasses.replace(given.requirements, costs=Costs())
+    given.windows = given.windows[:2]
+    months = replay(given)
+    metric = PRIMARY[kind][0]
+    summary = summarise(months, task, given.requirements, [])
+    assert summary["metric"] == metric and summary["better"] == ("lower" if classes else "higher")
+    assert months[0]["records"][0]["performance"][metric]["value"] == pytest.approx(
+        months[0]["metrics"]["loop"][metric], abs=0.1
+    )
+    assert summary["differences"]["frozen"]["value"] == 0

@@ -82,7 +82,7 @@ def test_windows_without_true_values_yet_neither_alarm_nor_clear_one():
     assert verdict.notes == ["not known of the last windows: worse"]
 
 
-def test_another_model_version_begins_anew():
+def test_another_model_version_begins_from_the_start():
     new = [record(number, BAD, version="2") for number in (3,)]
     assert after([*weeks(BAD, BAD, BAD), *new]).alarms == []
     mixed = record(3, BAD, versions={"1": 400, "2": 600})

@@ -32,7 +32,7 @@ def replay(given: Replay, show: Callable[[int, int, str], None] = lambda done, t
     """Replay all windows that are not done yet, and return what happened in each.
 
     Each window is one file, written when all of the window is done. After a kill, the next call goes on with the window
-    that was not finished. Other data or requirements start anew, other settings of the monitoring with the same models.
+    that was not finished. Other data or requirements start from the beginning, other settings of the monitoring with the same models.
 
     Parameters
     ----------

@@ -112,6 +112,10 @@ def _describe(month: dict, metric: str) -> dict:
     """Return an event: what fired, why, and what the gate answered."""
     gate, verdict = month["gate"], month["verdict"]
     answer = "" if gate is None else "promoted" if gate["promoted"] else "kept the champion"
+    if gate is None and verdict["retrain"]:
+        fired = [*verdict["fired"], "the replay ends before a training"]
+    else:
+        fired = verdict["fired"]
     return {
         "window": month["window"],
         "rows": month["rows"],
@@ -119,7 +123,7 @@ def _describe(month: dict, metric: str) -> dict:
         "metric": {policy: one.get(metric) for policy, one in month["metrics"].items()},
         "cost": month["cost"],
         "state": verdict["state"],
-        "fired": verdict["fired"],
+        "fired": fired,
         "suppressed_by": verdict["suppressed_by"],
         "alarms": verdict["alarms"],
         "gate": answer,
