@@ -122,7 +122,13 @@ def test_jobs_of_gitlab_hold_no_logic(bake):
 def test_github_and_gitlab_run_the_same_commands(bake):
     project = bake(ci="both")
     gitlab = load(project.path / ".gitlab-ci.yml")
-    for name, job in (("ci", "check"), ("pipeline", "pipeline"), ("train", "train"), ("monitor", "monitor"), ("release", "release")):
+    for name, job in (
+        ("ci", "check"),
+        ("pipeline", "pipeline"),
+        ("train", "train"),
+        ("monitor", "monitor"),
+        ("release", "release"),
+    ):
         jobs = load(project.path / ".github" / "workflows" / f"{name}.yaml")["jobs"]
         steps = next(iter(jobs.values()))["steps"]
         ours = [" ".join(step["run"].split()[:2]) for step in steps if "run" in step]
