@@ -57,7 +57,8 @@ def test_make_replay_answers_whether_the_loop_holds_and_touches_nothing_else(own
     assert summary["policies"]["every window"]["promoted"] == 8
     assert {"backtest", "latency_one_row", "documentation"} & set(summary["gates_not_measured"])
     page = own_copy.read("reports/95_replay.html")
-    assert page.index(summary["claim"][:40]) < page.index("What happened when") < page.index("One past only")
+    found = page.index(summary["claim"][:40])
+    assert found < page.index("What happened when", found) < page.index("One past only", found)
     assert own_copy.run("stagebook", "models").stdout == registry
     assert (log.read_bytes() if log.exists() else None) == before
     own_copy.run("make", "replay")
