@@ -68,7 +68,9 @@ def test_a_remote_that_has_moved_is_named(project, monkeypatch, capfd):
     (project / "dvc.yaml").touch()
     (project / "pyproject.toml").touch()
     (project / ".dvc").mkdir()
-    (project / ".dvc" / "config").write_text("[core]\n    remote = storage\n['remote \"storage\"']\n    url = ../gone\n")
+    (project / ".dvc" / "config").write_text(
+        "[core]\n    remote = storage\n['remote \"storage\"']\n    url = ../gone\n"
+    )
     (project / "rows.csv.dvc").write_text("outs:\n- md5: 0123456789abcdef0123456789abcdef\n  path: rows.csv\n")
     monkeypatch.chdir(project)
     assert main(["pull"]) == 0

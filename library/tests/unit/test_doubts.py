@@ -11,7 +11,9 @@ COLUMNS = ["row", "given", "likely", "doubt"]
 
 
 def table(features, label, **columns):
-    return pd.DataFrame(np.asarray(features, dtype="float32")).rename(columns=lambda i: f"x{i}").assign(y=label, **columns)
+    return (
+        pd.DataFrame(np.asarray(features, dtype="float32")).rename(columns=lambda i: f"x{i}").assign(y=label, **columns)
+    )
 
 
 def plant(label, share, seed=0):
