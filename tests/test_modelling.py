@@ -351,8 +351,8 @@ def write_requirements(project: Project) -> None:
 @pytest.mark.parametrize("own", ["multiclass", "regression"], indirect=True)
 def test_own_model_from_an_unwritten_card_to_a_served_champion_and_back(own):
     name = own.path.name
-    chance = {"calibration"} if name.endswith("multiclass") else set()  # 150 rows do not show it
-    assert closed(own) - chance == {"documentation"}, "what only people can say, and nothing else"
+    few_rows = {"calibration"} if name.endswith("multiclass") else set()  # the hold-out of 150 rows does not show it
+    assert closed(own) == {"documentation"} | few_rows, "what only people can say, and what few rows cannot show"
     assert "champion" not in aliases(own, name)
     own.run("stagebook", "gate", ok=False)
     write_requirements(own)
