@@ -27,7 +27,10 @@ PREDICTIONS = sa.Table(
     sa.Column("key_hash", sa.Text, nullable=False, index=True),  # keys may be longer than an index of PostgreSQL takes
     sa.Column("key", sa.Text, nullable=False),
     sa.Column("inputs", sa.Text, nullable=False),  # JSON as text: JSONB refuses the character NUL
+    sa.Column("features", sa.Text, nullable=False),
     sa.Column("output", sa.Text, nullable=False),
+    sa.Column("control", sa.Boolean, nullable=False),
+    sa.Column("control_share", sa.Double, nullable=False),
     sa.Column("latency_ms", sa.Double, nullable=False),
 )
 
@@ -134,7 +137,7 @@ def with_outcomes() -> sa.Select:
 def as_record(row: Mapping[str, object]) -> dict:
     """Return a row of the query with JSON read and times in UTC."""
     record = dict(row)
-    for name in ("key", "inputs", "output", "outcome"):
+    for name in ("key", "inputs", "features", "output", "outcome"):
         record[name] = None if record[name] is None else json.loads(record[name])
     for name in ("asked_at", "observed_at", "received_at"):
         record[name] = record[name] and record[name].replace(tzinfo=UTC)
@@ -165,9 +168,9 @@ def read_predictions(url: str | sa.URL, since: datetime, until: datetime) -> "pa
 
     Returns
     -------
-    DataFrame of shape (n_predictions, 12)
-        request_id, row, asked_at (UTC), model, version, key, inputs and output (dicts), latency_ms, and outcome,
-        observed_at, received_at, missing where the true value is not known yet.
+    DataFrame of shape (n_predictions, 15)
+        request_id, row, asked_at (UTC), model, version, key, inputs, features and output (dicts), control (bool),
+        control_share, latency_ms, and outcome, observed_at, received_at, missing where the true value is not known yet.
 
     Raises
     ------
