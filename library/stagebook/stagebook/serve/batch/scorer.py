@@ -95,7 +95,7 @@ class Scorer:
         if missing := [name for name in wanted if name not in names]:
             more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
             raise DataError(f"{self.origin}: column {missing[0]!r} is missing{more}. It has {', '.join(names)}.")
-        allowed = {*wanted, self.contract.task.target, *self.contract.task.keys, *(self.known or Table("")).columns}
+        allowed = {*wanted, self.contract.task.target, *self.contract.task.keys, *(self.known.columns if self.known else ())}
         if self.prepare and (extra := [name for name in names if name not in allowed]):
             raise DataError(
                 f"{self.origin}: column {extra[0]!r} is neither a field of a request nor a column of data/schema.yaml. "
