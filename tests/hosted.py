@@ -43,12 +43,16 @@ class Collector:
 
 
 class GitHub:
-    """Comments, pull requests and labels of one repository, over HTTP, a few on a page; `calls` is what was asked."""
+    """Comments, pull requests, labels, issues and runs of one repository, over HTTP, a few on a page.
+
+    `calls` is what was asked. Pull requests are issues too, as on GitHub. `now` is when a run is made.
+    """
 
     page = 2
 
     def __init__(self) -> None:
-        self.things: dict[str, list[dict]] = {"comments": [], "pulls": [], "labels": []}
+        self.things: dict[str, list[dict]] = {"comments": [], "pulls": [], "labels": [], "issues": [], "runs": []}
+        self.now = "2024-01-01T00:00:00Z"
         self.calls: list[tuple[str, str]] = []
         self.tokens: set[str] = set()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -67,7 +71,8 @@ class GitHub:
                 if link:
                     self.send_header("Link", f'<{github.address}{path}?{link}>; rel="next"')
                 self.end_headers()
-                self.wfile.write(json.dumps({"message": "Not Found"} if content is None else content).encode())
+                if content != {}:  # a dispatch is answered without a body
+                    self.wfile.write(json.dumps({"message": "Not Found"} if content is None else content).encode())
 
             do_GET = do_POST = do_PATCH = answer
 
@@ -78,9 +83,14 @@ class GitHub:
 
     def find(self, method: str, path: str, query: str, body: dict):
         """Return what GitHub answers, and the query of the next page if there is one."""
-        match = re.fullmatch(r"/repos/o/r/(?:issues/\d+/)?(?:issues/)?(comments|pulls|labels)(?:/([^/]+))?", path)
+        if match := re.fullmatch(r"/repos/o/r/actions/workflows/train.yaml/(dispatches|runs)", path):
+            return self._training(match[1], body), ""
+        part = r"(?:issues/\d+/)?(?:issues/)?(comments|pulls|labels)(?:/([^/]+))?|(issues)(?:/(\d+))?"
+        match = re.fullmatch(f"/repos/o/r/(?:{part})", path)
         if not match:
             return None, ""
+        if match[3]:
+            return self._issues(method, match[4], query, body)
         things, which = self.things[match[1]], unquote(match[2] or "")
         if method == "GET":
             asked = dict(pair.split("=") for pair in query.split("&"))
@@ -95,6 +105,30 @@ class GitHub:
         [thing] = [thing for thing in things if which in (str(thing["id"]), thing.get("name"))]
         thing.update(body)
         return thing, ""
+
+    def _training(self, what: str, body: dict) -> dict:
+        """Start Train (the answer has no body then), or list its runs."""
+        if what == "runs":
+            return {"workflow_runs": self.things["runs"][::-1]}
+        self.things["runs"].append({"event": "workflow_dispatch", "created_at": self.now, "conclusion": None} | body)
+        return {}
+
+    def _issues(self, method: str, number: str | None, query: str, body: dict):
+        issues = self.things["issues"]
+        if method == "GET":
+            pulls = [
+                pull | {"pull_request": {}, "title": "A pull request", "body": None} for pull in self.things["pulls"]
+            ]
+            found = [one for one in [*pulls, *issues] if one["state"] == "open"]
+            start = int(dict(pair.split("=") for pair in query.split("&")).get("page", 0)) * self.page
+            more = f"{query.split('&page')[0]}&page={start // self.page + 1}" if start + self.page < len(found) else ""
+            return found[start : start + self.page], more
+        if method == "POST":
+            new = len(issues) + 1
+            issues.append({"number": new, "html_url": f"https://github.test/o/r/issues/{new}", "state": "open"} | body)
+            return issues[-1], ""
+        issues[int(number) - 1].update(body)
+        return issues[int(number) - 1], ""
 
 
 @dataclass

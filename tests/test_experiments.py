@@ -63,7 +63,7 @@ def try_one_value(reader: Reader) -> None:
     assert names_in_dvc(project) == pipelines_in_mlflow(project) - reader.earlier == {name}
     reader.type("git restore params.yaml dvc.lock")
     reader.type("dvc checkout")
-    assert project.run("dvc", "status").stdout.strip() == NOTHING_TO_DO
+    assert project.run("dvc", "status", "dvc.yaml").stdout.strip() == NOTHING_TO_DO
 
 
 def try_several_values(reader: Reader) -> None:
@@ -139,7 +139,7 @@ def keep_one(reader: Reader) -> None:
     for command in ("git add -A", 'git commit -m "Learn slower"', "dvc push"):
         reader.type(command)
     assert project.run("git", "status", "--porcelain").stdout == ""
-    assert project.run("dvc", "status").stdout.strip() == NOTHING_TO_DO
+    assert project.run("dvc", "status", "dvc.yaml").stdout.strip() == NOTHING_TO_DO
     assert "learning_rate: 0.05" in project.run("git", "show", "HEAD:params.yaml").stdout
     project.run("make", "check")
     assert "1 parameter, " in project.run("stagebook", "compare", "HEAD~1").stdout
@@ -159,7 +159,7 @@ def throw_away(reader: Reader) -> None:
     reader.type("dvc queue remove --all")
     reader.type("dvc gc --workspace --all-commits --force")
     assert reader.ahead == []
-    assert project.run("dvc", "status").stdout.strip() == NOTHING_TO_DO
+    assert project.run("dvc", "status", "dvc.yaml").stdout.strip() == NOTHING_TO_DO
     project.run("stagebook", "compare", "HEAD~1")
 
 

@@ -79,7 +79,7 @@ def test_another_clone_in_another_folder_gives_the_same_lock_and_the_data_pushed
 
 def stale(project: Project) -> set[str]:
     """The stages of which `dvc status` says that a dependency has changed."""
-    return set(json.loads(project.run("dvc", "status", "--json").stdout))
+    return set(json.loads(project.run("dvc", "status", "--json", "dvc.yaml").stdout))
 
 
 def add_line(project: Project, file: str) -> None:

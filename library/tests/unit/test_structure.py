@@ -27,10 +27,12 @@ ORDER = [
     "card",
     "registry",
     "predictions",
+    "monitor",
     "serve",
     "step",
     "pages",
     "automate",
+    "replay",
     "scaffold",
     "cli",
 ]  # ground floor first; a room uses those before it

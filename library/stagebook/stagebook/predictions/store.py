@@ -122,7 +122,10 @@ def with_outcomes() -> sa.Select:
     by_id, by_key = OUTCOMES.alias("by_id"), OUTCOMES.alias("by_key")
     own = sa.and_(by_id.c.request_id == PREDICTIONS.c.request_id, by_id.c.row == PREDICTIONS.c.row)
     shared = sa.and_(
-        by_key.c.key_hash == PREDICTIONS.c.key_hash, by_key.c.request_id == "", PREDICTIONS.c.key_hash != ""
+        by_key.c.key_hash == PREDICTIONS.c.key_hash,
+        by_key.c.request_id == "",
+        by_key.c.row == 0,  # the whole primary key: else each prediction without a key looks at all outcomes by id
+        PREDICTIONS.c.key_hash != "",
     )
     names = {"value": "outcome", "observed_at": "observed_at", "received_at": "received_at"}
     either = [

@@ -9,11 +9,13 @@ import networkx as nx
 from ...card.facts import collect_facts
 from ...card.render import render
 from ...project.markdown import link, prose, table
+from ...project.root import find_notebooks
 from ..catalog.diagram import STYLES
 from ..catalog.graph import Graph, Step, read_graph
 from .flowchart import Flowchart, Node, draw_flowchart
 from .history import METRICS, MOST_COMMITS, Commit, draw_history, tabulate_history
 from .links import Site, link_report
+from .monitoring import PAGE as MONITORING
 from .reports import CARDS, COMPARISON
 
 __all__ = ["write_reports_page", "write_start_page"]
@@ -48,10 +50,13 @@ def write_start_page(
     """
     first = [link("Reports of the latest run", "reports.md")]
     first += [link("Model card", "reports.md#model-card-and-data-sheet")] if _cards(site) else []
+    monitored = (site.source / MONITORING).is_file()
+    first += [link("Monitoring of the model in production", MONITORING)] if monitored else []
     first += [link("The data", data[0])] if data else []
     lines = [_overview(site, title, commits), "## More", "", *(f"- {one}" for one in first), ""]
-    lines += _toctree("Reports", ["reports.md"])
-    lines += _toctree("Notebooks", sorted(f"notebooks/{file.name}" for file in (site.source / "notebooks").glob("*")))
+    lines += _toctree("Reports", ["reports.md", *([MONITORING] if monitored else [])])
+    notebooks = [file.relative_to(site.root).as_posix() for file in find_notebooks(site.root)]
+    lines += _toctree("Notebooks", [name for name in notebooks if (site.source / name).is_file()])
     lines += _toctree("Documents", documents) + _toctree("Data", data) + _toctree("The library", manual)
     (site.source / "index.md").write_text("\n".join([*lines, ""]), encoding="utf-8")
 
