@@ -84,7 +84,7 @@ def begin_run(folder: Path, origin: str, sha256: str, model: tuple[str, str, str
         )
     manifest = Manifest(run, origin, *model[:2], datetime.now(UTC).isoformat(timespec="microseconds"), settings)
     manifest.save(folder)  # first: parts of another run must not be taken for those of this one
-    for part in folder.glob("part-*.parquet"):
+    for part in (*folder.glob("part-*.parquet"), *folder.glob(".partial-part-*")):
         part.unlink()
     return manifest
 

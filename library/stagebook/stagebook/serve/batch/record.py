@@ -46,11 +46,12 @@ def record_chunk(
     for start in range(0, len(chosen), PIECE):
         places = chosen[start : start + PIECE]
         rows = _rows(scored, places, package)
-        control = [in_control(control_share, key, request_id, first + int(at)) for at, (key, *_) in zip(places, rows)]
+        numbers = [first + int(at) for at in places]
+        control = [in_control(control_share, row[0], request_id, at) for at, row in zip(numbers, rows, strict=True)]
         log.write(
             [
-                Prediction(row=first + int(at), key=key, inputs=raw, features=inputs, output=out, control=held, **common)
-                for at, held, (key, raw, inputs, out) in zip(places, control, rows, strict=True)
+                Prediction(row=at, key=key, inputs=raw, features=inputs, output=out, control=held, **common)
+                for at, held, (key, raw, inputs, out) in zip(numbers, control, rows, strict=True)
             ]
         )
         _flush(log, wait_seconds)

@@ -12,6 +12,7 @@ from time import perf_counter
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
 from pyarrow import parquet
+from ruamel.yaml import YAML
 
 from ...data.origin import describe_file
 from ...data.reading.chunks import open_chunks
@@ -24,7 +25,6 @@ from ...project.errors import StagebookError, StepError
 from ...project.files import replace_file
 from ...project.root import local_folder
 from ...project.settings import load_views, read_settings
-from ...request.contract import Contract
 from ...request.online import join_online
 from ...request.prepare import Join, join_offline, load_prepare
 from ..follow import fetch_champion, find_folder
@@ -35,9 +35,10 @@ from .record import record_chunk
 from .scorer import Scored, Scorer, key_names
 from .table import connect_table, count_run, open_table, upsert
 
-__all__ = ["Options", "fetch_model", "score_rows"]
+__all__ = ["Options", "fetch_model", "ingest_hints", "score_rows"]
 
 JOINS = ("history", "store")
+HINTS = ("separator", "encoding", "sheet", "header_row", "names", "comment")  # not `skip_rows`: of one file only
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,13 @@ def fetch_model(root: Path, name: str, model: str = "") -> Package:
     with FileLock(folder / "follow.lock"):  # a service may copy it at the same time
         fetch_champion(name, folder)
         return open_package(find_folder(folder), root, name)
+
+
+def ingest_hints(root: Path) -> dict:
+    """Return what `ingest` of params.yaml says about the format of text files and workbooks: new rows have the same."""
+    section = YAML(typ="safe").load((root / "params.yaml").read_text(encoding="utf-8")) or {}
+    given = section.get("ingest") or {}
+    return {name: given[name] for name in HINTS if given.get(name)}
 
 
 def score_rows(root: Path, path: str, package: Package, folder: Path, options: Options | None = None, **how) -> dict:
@@ -168,7 +176,7 @@ def _resumable(manifest: Manifest):
         yield
     except StagebookError as error:
         hint = f"{manifest.rows:,} rows of {manifest.origin} are written; the same command goes on after them."
-        raise type(error)("{}. {}".format(str(error).rstrip("."), hint)) from error.__cause__
+        raise type(error)(f"{str(error).rstrip('.')}. {hint}") from error.__cause__
 
 
 @contextmanager
@@ -188,7 +196,7 @@ def _make_scorer(root: Path, origin: str, package: Package, key: list[str], opti
     contract = package.contract
     predictor = Predictor(package.file, package.config)
     if options.prepared:
-        return Scorer(origin, contract, predictor, [name for name in key])
+        return Scorer(origin, contract, predictor, key)
     schema = root / "data" / "schema.yaml"
     known = read_schema(schema).get(contract.table.name) if schema.is_file() else None
     return Scorer(origin, contract, predictor, key, load_prepare(root), _choose_join(root, options.join), known)
@@ -222,7 +230,8 @@ class Writer:
             self._upsert(keys, scored)
         if self.log:
             about = (self.package, self.predicted_at, f"batch-{self.manifest.run}", first)
-            self.logged += record_chunk(self.log, scored, about, self.options.log_share, self.share, self.options.wait_seconds)
+            how = (self.options.log_share, self.share, self.options.wait_seconds)
+            self.logged += record_chunk(self.log, scored, about, *how)
         self.manifest.chunks.append(len(scored))
         self.manifest.save(self.folder)
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from ...data.privacy import personal_columns
 from ...data.schema import Table
+from ...model.task import Task
 from ...project.errors import DataError, StagebookError
 from ...request.contract import Contract
 from ...request.prepare import Join, Prepare, prepare_rows
@@ -36,8 +37,9 @@ class Scored:
 
     def key_jsons(self) -> list[str]:
         """Return the key of each row as the prediction log writes it."""
-        heads = [("{" if place == 0 else ",") + quote(name) + ":" for place, name in enumerate(sorted(self.key))]
-        columns = [[head + quote(text) for text in self.key[name]] for head, name in zip(heads, sorted(self.key))]
+        names = sorted(self.key)
+        heads = [("{" if place == 0 else ",") + quote(name) + ":" for place, name in enumerate(names)]
+        columns = [[head + quote(text) for text in self.key[name]] for head, name in zip(heads, names, strict=True)]
         return ["".join(parts) + "}" for parts in zip(*columns, strict=True)]
 
     def output_jsons(self) -> list[str]:
@@ -95,7 +97,12 @@ class Scorer:
         if missing := [name for name in wanted if name not in names]:
             more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
             raise DataError(f"{self.origin}: column {missing[0]!r} is missing{more}. It has {', '.join(names)}.")
-        allowed = {*wanted, self.contract.task.target, *self.contract.task.keys, *(self.known.columns if self.known else ())}
+        allowed = {
+            *wanted,
+            self.contract.task.target,
+            *self.contract.task.keys,
+            *(self.known.columns if self.known else ()),
+        }
         if self.prepare and (extra := [name for name in names if name not in allowed]):
             raise DataError(
                 f"{self.origin}: column {extra[0]!r} is neither a field of a request nor a column of data/schema.yaml. "
@@ -113,7 +120,9 @@ class Scorer:
         try:
             return self._score(frame)
         except RequestError as error:
-            where = f"row {first + error.row + 1}" + (f", column {error.name!r}: {error.value!r}" if error.name else ":")
+            where = f"row {first + error.row + 1}" + (
+                f", column {error.name!r}: {error.value!r}" if error.name else ":"
+            )
             raise DataError(f"{self.origin}, {where} {error.allowed}.") from None
 
     def _score(self, frame: pd.DataFrame) -> Scored:
@@ -162,8 +171,6 @@ class Scorer:
 
 def type_columns(frame: pd.DataFrame, columns: Mapping) -> pd.DataFrame:
     """Return some columns with the types of the schema."""
-    from ...model.task import Task
-
     return type_rows(frame, Contract(Table("", dict(columns)), Task("regression", ""), {}, {}))
 
 
