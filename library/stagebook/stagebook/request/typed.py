@@ -35,7 +35,7 @@ def type_rows(frame: pd.DataFrame, contract: Contract) -> pd.DataFrame:
 
 def _type_column(values: pd.Series, column: Column) -> np.ndarray | pd.api.extensions.ExtensionArray:
     values = values.reset_index(drop=True)
-    typed = convert_column(values, column)
+    typed = _convert(values, column)
     for wrong, allowed in _find_wrong(typed, column):
         if wrong.any():
             _refuse(values, int(wrong.to_numpy().argmax()), column, allowed)
@@ -45,6 +45,24 @@ def _type_column(values: pd.Series, column: Column) -> np.ndarray | pd.api.exten
     if column.type == "date":
         return pd.to_datetime(typed).to_numpy("datetime64[us]").astype("datetime64[ns]")
     return pd.array(typed, dtype="boolean" if column.type == "boolean" else "str")
+
+
+def _convert(values: pd.Series, column: Column) -> pd.Series:
+    """Return the values with the type of the column; texts that do not fit stay.
+
+    Truth values in two spellings do not fit as a column. As single requests they do, so these are read one by one.
+    """
+    typed = convert_column(values, column)
+    if column.type in ("category", "text") or typed.dtype != object:
+        return typed
+    known = {}
+    for text in {value for value in typed if isinstance(value, str)}:
+        alone = convert_column(pd.Series([text], dtype="str"), column)
+        if not isinstance(alone.iloc[0], str):
+            known[text] = alone.iloc[0]
+    typed = typed.map(lambda value: known.get(value, value) if isinstance(value, str) else value)
+    fits = not any(isinstance(value, str) for value in typed)
+    return typed.astype("boolean") if fits and column.type == "boolean" else typed
 
 
 def _find_wrong(typed: pd.Series, column: Column) -> Iterator[tuple[pd.Series, str]]:

@@ -161,12 +161,18 @@ def score_rows(root: Path, path: str, package: Package, folder: Path, options: O
 @contextmanager
 def _alone(folder: Path):
     """Hold the folder of a run; StepError if another process has it."""
+    lock = FileLock(folder / ".lock")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".lock", timeout=0):
-            yield
+        lock.acquire(timeout=0)
     except Timeout:
         raise StepError(f"another scoring run writes to {folder}. Wait for its end.") from None
+    except OSError as error:
+        raise StepError(f"{folder} cannot be made: {error.strerror}.") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager

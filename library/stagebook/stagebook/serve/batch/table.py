@@ -34,6 +34,7 @@ NAMES = [column.name for column in PRECOMPUTED.columns]
 NEWER = """ON CONFLICT (key) DO UPDATE SET output = excluded.output, model = excluded.model, version = excluded.version,
 predicted_at = excluded.predicted_at, run = excluded.run WHERE excluded.predicted_at >= precomputed.predicted_at"""
 LONGEST_PAUSE = 5.0  # seconds
+LOCK_SECONDS = 30.0  # that another writer may take
 FULL = "full"  # what databases say of a disk: waiting does not help
 
 
@@ -45,7 +46,7 @@ def connect_table(root: Path) -> sa.URL:
 def open_table(url: str | sa.URL) -> sa.Engine:
     """Return the engine of the database; it is connected when it is used."""
     url = sa.make_url(url)
-    wait = {"timeout": 30} if url.get_backend_name() == "sqlite" else {"connect_timeout": 5}
+    wait = {"timeout": LOCK_SECONDS} if url.get_backend_name() == "sqlite" else {"connect_timeout": 5}
     pragmas = ("journal_mode=WAL", "synchronous=NORMAL", "cache_size=-32000")
     return open_database(url, VARIABLE, pragmas, connect_args=wait, pool_pre_ping=True)
 
