@@ -1,6 +1,7 @@
 """Score a table of new rows: chunk by chunk, to Parquet, to the SQL table and to the prediction log."""
 
 import json
+import os
 from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -248,7 +249,8 @@ class Writer:
                 table = scored.to_arrow(first, self.package.version, self.predicted_at)
                 parquet.write_table(table, temporary, compression="zstd")
         except OSError as error:
-            raise StepError(f"{file} cannot be written: {error.strerror or error}.") from error
+            said = os.strerror(error.errno) if error.errno else error  # Arrow's own words are long
+            raise StepError(f"{file} cannot be written: {said}.") from error
 
     def _upsert(self, keys: list[str], scored: Scored) -> None:
         outputs = self._outputs(scored)

@@ -35,7 +35,7 @@ NEWER = """ON CONFLICT (key) DO UPDATE SET output = excluded.output, model = exc
 predicted_at = excluded.predicted_at, run = excluded.run WHERE excluded.predicted_at >= precomputed.predicted_at"""
 LONGEST_PAUSE = 5.0  # seconds
 LOCK_SECONDS = 30.0  # that another writer may take
-FULL = "full"  # what databases say of a disk: waiting does not help
+FULL = "disk"  # "disk is full", "disk I/O error": waiting does not help
 
 
 def connect_table(root: Path) -> sa.URL:
