@@ -116,11 +116,18 @@ def test_of_a_key_that_occurs_twice_the_last_row_stays(root):
     for chunk_rows in (5, 100):
         done = score(root, chunk_rows=chunk_rows)
         assert (done["rows"], done["keys"]) == (ROWS + 1, ROWS)
-        assert json.loads(in_table(root)["c0"]["output"]) == written(root)[["prediction", "probability"]].iloc[-1].to_dict()
+        assert (
+            json.loads(in_table(root)["c0"]["output"])
+            == written(root)[["prediction", "probability"]].iloc[-1].to_dict()
+        )
 
 
 def test_the_control_group_is_that_of_the_service(root, service):
-    settings = (root / "pyproject.toml").read_text().replace("[tool.stagebook.serve]", "[tool.stagebook.serve]\ncontrol_share = 0.5")
+    settings = (
+        (root / "pyproject.toml")
+        .read_text()
+        .replace("[tool.stagebook.serve]", "[tool.stagebook.serve]\ncontrol_share = 0.5")
+    )
     (root / "pyproject.toml").write_text(settings)
     score(root)
     service.control_share = 0.5
@@ -166,7 +173,10 @@ def test_a_text_file_in_pieces_is_the_file_at_once(tmp_path, last):
 
 def test_a_line_too_long_in_a_large_file_is_named(tmp_path):
     (tmp_path / "some.csv").write_text("id,code\n" + "c,1\n" * 5_000 + "c,1,2\n" + "c,1\n" * 9)
-    with open_chunks("some.csv", 999, base=tmp_path, large=0) as source, pytest.raises(DataError, match="line 5002 has 3"):
+    with (
+        open_chunks("some.csv", 999, base=tmp_path, large=0) as source,
+        pytest.raises(DataError, match="line 5002 has 3"),
+    ):
         list(source.frames)
 
 
@@ -255,7 +265,9 @@ def in_parts(root):
 
 def test_a_value_of_another_type_is_named_and_what_was_before_it_is_kept(root):
     change(root, age=["30"] * 12 + ["thirty"] + ["30"] * (ROWS - 13))
-    said = refused(root, "new.csv, row 13, column 'age': 'thirty' must be a whole number", "10 rows of new.csv are written")
+    said = refused(
+        root, "new.csv, row 13, column 'age': 'thirty' must be a whole number", "10 rows of new.csv are written"
+    )
     assert "Traceback" not in said and len(in_table(root)) == 10 and len(in_parts(root)) == 2 and in_log(root) == 10
 
 
@@ -275,7 +287,8 @@ def test_a_row_without_key_is_named(root):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [("", "it is empty"), ("id,when,age\n", "a header and no rows"), (None, "there is no file|no such")]
+    ("content", "said"),
+    [("", "it is empty"), ("id,when,age\n", "a header and no rows"), (None, "there is no file|no such")],
 )
 def test_a_file_without_rows_is_named(root, content, said):
     (root / "new.csv").unlink()
@@ -360,10 +373,17 @@ def test_a_key_is_found_however_it_is_written(root):
     assert find_prediction(table_of(root), ["c1"], contract) is None  # nothing was scored yet
     done = score(root, key=["id", "age", "when"])
     found = find_prediction(table_of(root), ["when=2024-04-13", "id=c1", "age=23.0"], contract)
-    assert found["key"]["age"] == "23" and (found["model"], found["version"], found["run"]) == ("tiny", "1", done["run"])
+    assert found["key"]["age"] == "23" and (found["model"], found["version"], found["run"]) == (
+        "tiny",
+        "1",
+        done["run"],
+    )
     assert found["predicted_at"] == done["predicted_at"]
     assert find_prediction(table_of(root), ["id=c99", "age=23", "when=13/04/2024"], contract) is None
-    for words, said in (["c1"], "id=... age=... when=...|age=... id="), (["id=a", "age=x", "when=1/1/2024"], "'age': 'x'"):
+    for words, said in (
+        (["c1"], "id=... age=... when=...|age=... id="),
+        (["id=a", "age=x", "when=1/1/2024"], "'age': 'x'"),
+    ):
         with pytest.raises(DataError, match=said):
             find_prediction(table_of(root), words, contract)
     assert read_key(["a=b"], ["id"], contract) == read_key(["id=a=b"], ["id"], contract) == {"id": "a=b"}
@@ -374,7 +394,10 @@ def test_the_service_and_the_command_read_the_table(root, service):
     assert client.get("/predictions?key=c1").status_code == 404
     score(root)
     found = client.get("/predictions?key=c1").json()
-    assert found["output"] == client.post("/predict", json={"rows": [new_rows().iloc[1].to_dict()]}).json()["predictions"][0]
+    assert (
+        found["output"]
+        == client.post("/predict", json={"rows": [new_rows().iloc[1].to_dict()]}).json()["predictions"][0]
+    )
     assert (found["key"], found["version"]) == ({"id": "c1"}, "1")
     assert client.get("/predictions").status_code == client.get("/predictions?key=x=1&key=y=2").status_code == 422
     assert client.get("/openapi.json").json()["paths"]["/predictions"]["get"]["summary"]
@@ -389,5 +412,3 @@ def test_the_service_and_the_command_read_the_table(root, service):
 def test_a_batch_imports_no_web_server():
     code = "import sys, stagebook.serve.batch.run; sys.exit(bool({'fastapi', 'uvicorn', 'mlflow'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
