@@ -17,7 +17,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from batches import score
-from stagebook.serve.batch import run, table
+from stagebook.serve.batch import run, table, writer
 place, calls = sys.argv[1], []
 
 def kill_at_third(function, before):
@@ -36,9 +36,9 @@ if place == "while it prepares":
 if place == "in the transaction":
     table._insert = kill_at_third(table._insert, False)
 if place == "before the log":
-    run.record_chunk = kill_at_third(run.record_chunk, True)
+    writer.record_chunk = kill_at_third(writer.record_chunk, True)
 if place == "before the manifest":
-    run.record_chunk = kill_at_third(run.record_chunk, False)
+    writer.record_chunk = kill_at_third(writer.record_chunk, False)
 score(Path.cwd())
 """
 

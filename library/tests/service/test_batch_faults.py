@@ -100,7 +100,7 @@ def test_a_locked_database_is_waited_for_or_stops_the_run_between_two_chunks(roo
     monkeypatch.setattr("stagebook.serve.batch.table.LOCK_SECONDS", 0.1)
     holder = sqlite3.connect(root / ".local" / "precomputed.db", check_same_thread=False, isolation_level=None)
     holder.execute("begin immediate")
-    with pytest.raises(StoreError, match="precomputed.db: database is locked. 0 rows of new.csv are written; the same"):
+    with pytest.raises(StoreError, match=r"precomputed.db: database is locked. 0 rows of new.csv are written; the same"):
         score(root, wait_seconds=0.3)
     assert rows_of(root) == before
     threading.Timer(1.0, lambda: holder.execute("rollback")).start()
@@ -112,7 +112,7 @@ def test_a_locked_database_is_waited_for_or_stops_the_run_between_two_chunks(roo
 @pytest.mark.skipif(OTHER in os.environ, reason="about SQLite")
 def test_a_database_that_cannot_be_opened_is_named_and_the_run_goes_on_elsewhere(root, monkeypatch):
     monkeypatch.setenv("PRECOMPUTED_URL", "sqlite:////no/such/folder/table.db")
-    with pytest.raises(StoreError, match="/no/such/folder/table.db: unable to open database file"):
+    with pytest.raises(StoreError, match=r"/no/such/folder/table.db: unable to open database file"):
         score(root, wait_seconds=0.2)
     monkeypatch.delenv("PRECOMPUTED_URL")
     assert score(root)["keys"] == ROWS
@@ -138,7 +138,7 @@ def test_a_full_disk_stops_the_run_with_whole_chunks_and_it_goes_on(root):
 
 def test_a_log_that_is_away_stops_the_run_and_nothing_is_logged_twice(root, monkeypatch):
     monkeypatch.setenv("PREDICTION_LOG_URL", "sqlite:////no/such/folder/log.db")
-    with pytest.raises(StoreError, match="/no/such/folder/log.db: unable to open database file. 0 rows"):
+    with pytest.raises(StoreError, match=r"/no/such/folder/log.db: unable to open database file. 0 rows"):
         score(root, wait_seconds=0.5)
     monkeypatch.delenv("PREDICTION_LOG_URL")
     assert score(root)["log_rows"] == in_log(root) == ROWS == len(rows_of(root))

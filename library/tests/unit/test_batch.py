@@ -326,8 +326,8 @@ def test_another_version_between_two_chunks_scores_all_rows_again(root, capsys, 
     refused(root, "row 13")
     change(root)  # corrected: another file, so another run
     with monkeypatch.context() as patch:
-        patch.setattr("stagebook.serve.batch.run.record_chunk", fail_at(3))
-        with pytest.raises(StoreError, match="10 rows of new.csv are written; the same command goes on after them"):
+        patch.setattr("stagebook.serve.batch.writer.record_chunk", fail_at(3))
+        with pytest.raises(StoreError, match=r"10 rows of new.csv are written; the same command goes on after them"):
             score(root)
     assert score(root, model="models/second")["resumed_rows"] == 0
     assert "unfinished run of version 1 on new.csv (10 rows) is dropped: now it is version 2" in capsys.readouterr().out

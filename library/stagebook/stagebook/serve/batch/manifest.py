@@ -41,7 +41,7 @@ class Manifest:
     finished: bool = False
 
     @property
-    def rows(self) -> int:
+    def written_rows(self) -> int:
         """Rows that are done."""
         return sum(self.chunks)
 
@@ -75,10 +75,10 @@ def begin_run(folder: Path, origin: str, sha256: str, model: tuple[str, str, str
     run = hashlib.sha256(identity.encode()).hexdigest()[:16]
     if (old := _read(folder)) and not old.finished:
         if old.run == run:
-            print(f"Going on: {len(old.chunks)} chunks, {old.rows:,} rows, were written before.", flush=True)
+            print(f"Going on: {len(old.chunks)} chunks, {old.written_rows:,} rows, were written before.", flush=True)
             return old
         print(
-            f"An unfinished run of version {old.version} on {old.origin} ({old.rows:,} rows) is dropped: "
+            f"An unfinished run of version {old.version} on {old.origin} ({old.written_rows:,} rows) is dropped: "
             f"now it is version {model[1]} on {origin}. All rows are scored again.",
             flush=True,
         )

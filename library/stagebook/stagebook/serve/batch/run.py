@@ -1,29 +1,21 @@
 """Score a table of new rows: chunk by chunk, to Parquet, to the SQL table and to the prediction log."""
 
-import json
-import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from time import perf_counter
 
-import sqlalchemy as sa
 from filelock import FileLock, Timeout
-from pyarrow import parquet
 from ruamel.yaml import YAML
 
 from ...data.origin import describe_file
-from ...data.reading.chunks import open_chunks
 from ...data.schema import read_schema
 from ...features.online import connect_store
 from ...features.store import read_sources
-from ...predictions.control import check_share, in_control
+from ...predictions.control import check_share
 from ...predictions.log import PredictionLog, connect_log
 from ...project.errors import StagebookError, StepError
-from ...project.files import replace_file
 from ...project.root import local_folder
 from ...project.settings import load_views, read_settings
 from ...request.online import join_online
@@ -31,10 +23,10 @@ from ...request.prepare import Join, join_offline, load_prepare
 from ..follow import fetch_champion, find_folder
 from ..package import Package, open_package
 from ..predictor import Predictor
-from .manifest import Manifest, begin_run, part_file
-from .record import record_chunk
-from .scorer import Scored, Scorer, key_names
-from .table import connect_table, count_run, open_table, upsert
+from .manifest import Manifest, begin_run
+from .scorer import Scorer, key_names
+from .table import connect_table, count_run, open_table
+from .writer import Stores, Writer
 
 __all__ = ["Options", "fetch_model", "ingest_hints", "score_rows"]
 
@@ -134,16 +126,18 @@ def score_rows(root: Path, path: str, package: Package, folder: Path, options: O
     StepError, StoreError
         A disk is full, or a database stays away. The same command goes on where it stopped.
     """
+    from ...data.reading.chunks import open_chunks  # its readers come with stagebook[sources]
+
     options, began = options or Options(), perf_counter()
     with _alone(folder), open_chunks(path, options.chunk_rows, base=root, **how) as source:
         key = key_names(options.key, package.contract)
         model = (package.name, package.version, describe_file(package.file)["sha256"])
         changes = {"key": key, "prepared": options.prepared, "join": options.join, "chunk_rows": options.chunk_rows}
         manifest = begin_run(folder, source.origin, source.sha256, model, changes)
-        done = manifest.rows
+        done = manifest.written_rows
         scorer = _make_scorer(root, source.origin, package, key, options)
-        with _open_stores(root, options) as stores:
-            writer = Writer(root, folder, manifest, package, stores, options)
+        with _open_stores(root, folder, options) as stores:
+            writer = Writer(manifest, package, stores)
             for number, frame in enumerate(source.frames):
                 if number == 0:
                     scorer.check_columns(list(frame.columns))
@@ -152,15 +146,15 @@ def score_rows(root: Path, path: str, package: Package, folder: Path, options: O
                         writer.write(number, scorer.score(frame, number * options.chunk_rows))
             manifest.finished = True
             manifest.save(folder)
-            keys = count_run(stores[0], manifest.run) if key else 0
+            keys = count_run(stores.table, manifest.run) if key else 0
     facts = {"run": manifest.run, "origin": manifest.origin, "model": package.name, "version": package.version}
-    facts |= {"predicted_at": manifest.started_at, "rows": manifest.rows, "chunks": len(manifest.chunks)}
+    facts |= {"predicted_at": manifest.started_at, "rows": manifest.written_rows, "chunks": len(manifest.chunks)}
     facts |= {"resumed_rows": done, "key": key, "keys": keys, "log_rows": writer.logged}
     return facts | {"seconds": round(perf_counter() - began, 1)}
 
 
 @contextmanager
-def _alone(folder: Path):
+def _alone(folder: Path) -> Iterator[None]:
     """Hold the folder of a run; StepError if another process has it."""
     lock = FileLock(folder / ".lock")
     try:
@@ -177,22 +171,23 @@ def _alone(folder: Path):
 
 
 @contextmanager
-def _resumable(manifest: Manifest):
+def _resumable(manifest: Manifest) -> Iterator[None]:
     """Tell upon an error how far the run is."""
     try:
         yield
     except StagebookError as error:
-        hint = f"{manifest.rows:,} rows of {manifest.origin} are written; the same command goes on after them."
+        hint = f"{manifest.written_rows:,} rows of {manifest.origin} are written; the same command goes on after them."
         raise type(error)(f"{str(error).rstrip('.')}. {hint}") from error.__cause__
 
 
 @contextmanager
-def _open_stores(root: Path, options: Options):
-    """Yield the engine of the table, and the log."""
+def _open_stores(root: Path, folder: Path, options: Options) -> Iterator[Stores]:
+    """Yield the stores; close them at the end."""
+    control_share = check_share(read_settings(root)["serve"]["control_share"])
     table = open_table(connect_table(root))
     log = PredictionLog(connect_log(root), capacity=options.chunk_rows) if options.log_share else None
     try:
-        yield table, log
+        yield Stores(folder, table, log, options.log_share, control_share, options.wait_seconds)
     finally:
         table.dispose()
         if log:
@@ -215,55 +210,3 @@ def _choose_join(root: Path, join: str) -> Join:
     if join == "store":
         return join_online(connect_store(root))
     return join_offline(read_sources(views, root / "data" / "raw"))
-
-
-class Writer:
-    """Writes what a chunk gives, in this order: Parquet, table, log, manifest."""
-
-    def __init__(self, root: Path, folder: Path, manifest: Manifest, package: Package, stores: tuple, options: Options):
-        self.folder, self.manifest, self.package, self.options = folder, manifest, package, options
-        self.table: sa.Engine = stores[0]
-        self.log: PredictionLog | None = stores[1]
-        self.predicted_at = datetime.fromisoformat(manifest.started_at)
-        self.share = check_share(read_settings(root)["serve"]["control_share"])
-        self.logged = 0
-
-    def write(self, number: int, scored: Scored) -> None:
-        """Write a chunk."""
-        first = self.manifest.rows
-        self._write_part(number, scored, first)
-        keys = scored.key_jsons() if scored.key else []
-        if keys:
-            self._upsert(keys, scored)
-        if self.log:
-            about = (self.package, self.predicted_at, f"batch-{self.manifest.run}", first)
-            how = (self.options.log_share, self.share, self.options.wait_seconds)
-            self.logged += record_chunk(self.log, scored, about, *how)
-        self.manifest.chunks.append(len(scored))
-        self.manifest.save(self.folder)
-
-    def _write_part(self, number: int, scored: Scored, first: int) -> None:
-        file = part_file(self.folder, number)
-        try:
-            with replace_file(file) as temporary:
-                table = scored.to_arrow(first, self.package.version, self.predicted_at)
-                parquet.write_table(table, temporary, compression="zstd")
-        except OSError as error:
-            said = os.strerror(error.errno) if error.errno else error  # Arrow's own words are long
-            raise StepError(f"{file} cannot be written: {said}.") from error
-
-    def _upsert(self, keys: list[str], scored: Scored) -> None:
-        outputs = self._outputs(scored)
-        common = (self.package.name, self.package.version, self.predicted_at.astimezone(UTC).replace(tzinfo=None))
-        rows = {key: (key, output, *common, self.manifest.run) for key, output in zip(keys, outputs, strict=True)}
-        upsert(self.table, list(rows.values()), self.options.wait_seconds)
-
-    def _outputs(self, scored: Scored) -> list[str]:
-        """Return the answers as JSON, with `control` if there is a control group."""
-        outputs = scored.output_jsons()
-        if not self.share:
-            return outputs
-        held = partial(in_control, self.share)
-        rows = zip(*scored.key.values(), strict=True)
-        control = [held(dict(zip(scored.key, row, strict=True)), "", 0) for row in rows]
-        return [f'{output[:-1]},"control":{json.dumps(each)}}}' for output, each in zip(outputs, control, strict=True)]
