@@ -78,10 +78,12 @@ def test_postgresql_that_ends_its_connections_gets_each_chunk_whole_and_once(pos
         connection.execute(sa.text("DROP TABLE IF EXISTS precomputed"))
     command = [sys.executable, "-c", UPSERTS, postgres.url]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    ended = 0
+    ended, until = 0, time.monotonic() + 60
+    while not sa.inspect(engine).has_table("precomputed"):
+        assert time.monotonic() < until and process.poll() is None
     terminate = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
     terminate += " AND datname = current_database()"
-    for pause in (1.0, 0.13, 0.29, 0.41, 0.05, 0.37):
+    for pause in (0.2, 0.13, 0.29, 0.41, 0.05, 0.37):
         time.sleep(pause)
         with engine.connect() as connection:
             ended += connection.execute(sa.text(terminate)).scalar()
