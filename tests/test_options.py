@@ -66,6 +66,7 @@ notebooks/50_train.ipynb notebooks/55_request.ipynb notebooks/60_evaluate.ipynb 
 notebooks/66_backtest.ipynb notebooks/70_register.ipynb
 pipelines/monitoring/90_monitor.ipynb pipelines/monitoring/95_replay.ipynb pipelines/monitoring/dvc.yaml
 pipelines/monitoring/params.yaml
+pipelines/scoring/80_score.ipynb pipelines/scoring/dvc.yaml pipelines/scoring/params.yaml
 tests/conftest.py tests/sample.yaml tests/data_validation/test_data.py tests/data_validation/test_raw.py
 tests/model/test_model.py
 vendor/stagebook.sha256

@@ -1,4 +1,4 @@
-"""Commands around serving: the service and the true values of its predictions."""
+"""Commands around serving: the service, predictions made in advance, and the true values of predictions."""
 
 from ..project.root import find_root
 from .command import argument, command
@@ -42,3 +42,21 @@ def outcomes(file: str) -> None:
     summary = record_outcomes(url, found, classes=task.classes, source=file, column=task.target)
     summary.skipped = skipped
     print(summary)
+
+
+@command(GROUP, argument("key", nargs="+", help="its value, or name=value for each column if the key has several"))
+def lookup(key: list[str]) -> int:
+    """Show the prediction that pipelines/scoring made for a key in advance."""
+    import json
+
+    from ..request.contract import FILE, read_contract
+    from ..serve.batch.table import connect_table, find_prediction, open_table
+
+    root = find_root()
+    contract = read_contract(root / "data" / "processed" / FILE)
+    found = find_prediction(open_table(connect_table(root)), key, contract)
+    if found is None:
+        print(f"There is no precomputed prediction of {' '.join(key)!r}. pipelines/scoring/80_score.ipynb makes them.")
+        return 1
+    print(json.dumps(found, indent=2, ensure_ascii=False))
+    return 0

@@ -104,7 +104,11 @@ def compute_history(view: FeatureView, tables: Mapping[str, pd.DataFrame]) -> pd
 
 
 def join_point_in_time(
-    rows: pd.DataFrame, time_column: str, views: Sequence[FeatureView], tables: Mapping[str, pd.DataFrame]
+    rows: pd.DataFrame,
+    time_column: str,
+    views: Sequence[FeatureView],
+    tables: Mapping[str, pd.DataFrame],
+    histories: dict[str, pd.DataFrame] | None = None,
 ) -> pd.DataFrame:
     """Return `rows` with the features as they were known at the time of each row.
 
@@ -115,6 +119,8 @@ def join_point_in_time(
     views : sequence of FeatureView
     tables : dict of str to DataFrame
         The sources of the views, by name.
+    histories : dict, optional
+        Keeps what `compute_history` returned for each view, for further calls with the same tables.
 
     Returns
     -------
@@ -127,13 +133,15 @@ def join_point_in_time(
     if time_column not in rows:
         raise DataError(f"There is no column {time_column!r} to join features by; there is {', '.join(rows)}.")
     at = to_utc(rows[time_column], f"Column {time_column!r}").array
+    histories = {} if histories is None else histories
     for view in views:
         if twice := [name for name in view.features if name in rows]:
             raise DataError(f"Feature view {view.name}: there is a column {', '.join(twice)} already; rename it.")
         wanted = text_keys(rows, view).assign(**{AS_OF: at})
         ordered = wanted.dropna().sort_values(AS_OF, kind="stable")
-        history = compute_history(view, tables)
-        found = pd.merge_asof(ordered, history, left_on=AS_OF, right_on=KNOWN_AT, by=list(view.entity))
+        if view.name not in histories:
+            histories[view.name] = compute_history(view, tables)
+        found = pd.merge_asof(ordered, histories[view.name], left_on=AS_OF, right_on=KNOWN_AT, by=list(view.entity))
         values = values_at(view, found.set_index(ordered.index).reindex(wanted.index), wanted[AS_OF])
         rows = set_columns(rows, {name: values[name].array for name in view.features})
     return rows

@@ -33,11 +33,11 @@ def load_prepare(root: Path) -> Prepare:
 
 def join_offline(tables: Mapping[str, pd.DataFrame]) -> Join:
     """Return the join of training: the features as they were known at the time of each row. `tables` are the sources."""
-    return partial(_join_tables, tables)
+    return partial(_join_tables, tables, {})
 
 
-def _join_tables(tables: Mapping[str, pd.DataFrame], rows: pd.DataFrame, time_column: str, views) -> pd.DataFrame:
-    return join_point_in_time(rows, time_column, views, tables)
+def _join_tables(tables: Mapping, histories: dict, rows: pd.DataFrame, time_column: str, views) -> pd.DataFrame:
+    return join_point_in_time(rows, time_column, views, tables, histories)
 
 
 def prepare_rows(rows: pd.DataFrame, contract: Contract, prepare: Prepare, join: Join) -> pd.DataFrame:

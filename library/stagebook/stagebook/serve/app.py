@@ -24,6 +24,7 @@ from .web.body import ARROW, JSON, PARQUET, content_type, parse_rows, read_body,
 from .web.metrics import Metrics
 from .web.openapi import describe_api
 from .web.page import add_pages, read_costs
+from .web.precomputed import add_precomputed
 from .web.refuse import KEY_VARIABLE, Guard, Refused, describe_errors, refuse, refuse_crash, refuse_http, show_value
 from .web.schema import ErrorAnswer, Outcomes
 
@@ -56,6 +57,7 @@ def create_app(service: Service) -> FastAPI:
     add_pages(app, service)
     _add_predictions(app, service, metrics)
     _add_log(app, service)
+    add_precomputed(app, service, ERRORS)
     _add_state(app, service, metrics)
     app.openapi = lambda: describe_api(app, service)
     return app

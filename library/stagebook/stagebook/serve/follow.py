@@ -13,14 +13,25 @@ from tempfile import TemporaryDirectory
 
 from filelock import FileLock
 
-from ..project.errors import StagebookError
+from ..project.errors import DataError, StagebookError
 from ..project.files import replace_folder, write_json
 from .package import ABOUT, CARD
 
-__all__ = ["CURRENT", "STATUS", "fetch_champion", "follow"]
+__all__ = ["CURRENT", "STATUS", "fetch_champion", "find_folder", "follow"]
 
 CURRENT, STATUS = "current.json", "status.json"
 KEPT = 3  # copies: those of older versions go
+
+
+def find_folder(source: Path) -> Path:
+    """Return the folder that `current.json` in `source` names; `source` itself if there is none."""
+    pointer = source / CURRENT
+    if not pointer.is_file():
+        return source
+    try:
+        return source / json.loads(pointer.read_text(encoding="utf-8"))["folder"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{pointer} cannot be read ({error!r}); delete it and start again.") from error
 
 
 def fetch_champion(name: str, folder: Path) -> str:

@@ -26,9 +26,9 @@ from ..project.settings import load_object, load_views, read_settings
 from ..request.online import fill_store
 from ..request.prepare import load_prepare
 from .app import create_app
-from .follow import CURRENT, STATUS
+from .follow import CURRENT, STATUS, find_folder
 from .package import open_package
-from .service import Service, find_folder, utc_now
+from .service import Service, utc_now
 from .web.head import timed_head
 from .web.metrics import exports_telemetry
 from .web.refuse import KEY_VARIABLE, LOOPBACK

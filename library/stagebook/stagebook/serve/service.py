@@ -23,12 +23,12 @@ from ..request.online import join_online
 from ..request.prepare import load_prepare, prepare_rows
 from ..request.rows import RequestError, mask_rows, read_keys, to_table
 from .batches import Batches
-from .follow import CURRENT, STATUS
+from .follow import STATUS, find_folder
 from .package import Package, open_package
 from .predictor import Predictor
 from .web.schema import allowed_inputs, allowed_words, make_answer, make_body, make_inputs_body
 
-__all__ = ["Answer", "Served", "Service", "find_folder"]
+__all__ = ["Answer", "Served", "Service"]
 
 logger = logging.getLogger("stagebook.serve")
 
@@ -224,17 +224,6 @@ class Service:
         self.batches.close()
         if self.log:
             self.log.close()
-
-
-def find_folder(source: Path) -> Path:
-    """Return the folder that `current.json` in `source` names; `source` itself if there is none."""
-    pointer = source / CURRENT
-    if not pointer.is_file():
-        return source
-    try:
-        return source / json.loads(pointer.read_text(encoding="utf-8"))["folder"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{pointer} cannot be read ({error!r}); delete it and start again.") from error
 
 
 def new_request_id() -> str:

@@ -18,7 +18,7 @@ from .rows import FIXED, Style, clean_lines, find_style, raise_cell, read_body
 from .text_encoding import SAMPLE, check_encoding, find_encoding, find_old_encoding
 from .trim import shorten, trim_table
 
-__all__ = ["read_delimited"]
+__all__ = ["Reading", "read_delimited", "read_head"]
 
 SEPARATORS = [*",;\t|"]
 SELDOM = ["^", "~", "\x1f", " "]  # a blank is any number of blanks and tabs
@@ -70,6 +70,19 @@ def read_delimited(file: Path, hints: Hints) -> tuple[pd.DataFrame, list[str], d
 
 def read_decoded(file: Path, hints: Hints, encoding: str) -> tuple[pd.DataFrame, list[str], dict]:
     """Read a text table of known encoding; raise UnicodeError if it is another."""
+    head, reading, found = read_head(file, hints, encoding)
+    layout = reading.layout
+    first = layout.start(reading.numbers)
+    body, skipped = read_body(file, hints, encoding, reading.style, first, tidy_names(layout.names), head)
+    if reading.style.separator == "|" and "line" in layout.skipped.values():  # a table as a terminal shows it
+        body = body.apply(lambda column: column.str.strip().replace("", None))
+    frame, names, trimmed = trim_table(body, layout.names)
+    found["skipped"] = shorten(found["skipped"] + skipped + trimmed)
+    return frame.set_axis(tidy_names(names), axis=1), names, found
+
+
+def read_head(file: Path, hints: Hints, encoding: str) -> tuple[str, Reading, dict]:
+    """Return the start of a text file, where the table is in it, and what was found out; DataError if it has none."""
     csv.field_size_limit(most_characters(CELL))
     with file.open(encoding=encoding, errors="replace", newline="") as stream:
         head = stream.read(SAMPLE).removeprefix("\ufeff")
@@ -85,13 +98,7 @@ def read_decoded(file: Path, hints: Hints, encoding: str) -> tuple[pd.DataFrame,
     found = {"separator": reading.style.separator, "encoding": encoding} | describe_top(
         rows, reading.numbers, layout, "line"
     )
-    first = layout.start(reading.numbers)
-    body, skipped = read_body(file, hints, encoding, reading.style, first, tidy_names(layout.names), head)
-    if reading.style.separator == "|" and "line" in layout.skipped.values():  # a table as a terminal shows it
-        body = body.apply(lambda column: column.str.strip().replace("", None))
-    frame, names, trimmed = trim_table(body, layout.names)
-    found["skipped"] = shorten(found["skipped"] + skipped + trimmed)
-    return frame.set_axis(tidy_names(names), axis=1), names, found
+    return head, reading, found
 
 
 def check_separator(separator: str) -> str:

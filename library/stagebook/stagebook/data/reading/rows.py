@@ -18,7 +18,7 @@ from .layout import Hints
 from .limits import CELL, FIX, MEGABYTE, ROW, most_characters, take_lines
 from .trim import COMMENT, describe_row, is_footer, is_rule
 
-__all__ = ["FIXED", "Style", "clean_lines", "find_style", "read_body"]
+__all__ = ["FIXED", "Style", "clean_lines", "find_style", "is_odd", "read_body", "take_rows"]
 
 FIXED, UNIT = "fixed", "\x1f"  # columns of characters; what is put between cells if a separator is not one character
 
@@ -103,8 +103,7 @@ def read_body(
     head : str
         The start of the file.
     """
-    odd = style.separator in (" ", FIXED) or len(style.separator) > 1 or hints.comment or hints.skip_rows
-    if odd or re.search(f"{re.escape(style.separator)} +{style.quote}", head):  # Arrow keeps the blanks before quotes
+    if is_odd(hints, style, head):
         return read_slowly(file, hints, encoding, style, first, names)
     try:
         frame = read_fast(file, style, encoding, first, names)
@@ -118,6 +117,12 @@ def read_body(
     if len(frame):
         check_last_quote(file, frame.iloc[-1, -1])
     return frame, []
+
+
+def is_odd(hints: Hints, style: Style, head: str) -> bool:
+    """Tell whether Arrow cannot cut the lines of a file: its separator, lines to leave out, blanks before quotes."""
+    odd = style.separator in (" ", FIXED) or len(style.separator) > 1 or hints.comment or hints.skip_rows
+    return bool(odd or re.search(f"{re.escape(style.separator)} +{style.quote}", head))  # Arrow keeps the blanks
 
 
 def read_fast(file: Path, style: Style, encoding: str, first: int, names: list[str]) -> pd.DataFrame:

@@ -29,6 +29,7 @@ SUMMARIES = {
     "/predict": "Predict for raw rows (JSON)",
     "/predict/inputs": "Predict for inputs of the model (JSON)",
     "/predict/table": "Predict for many raw rows (Arrow or Parquet)",
+    "/predictions": "Find a prediction that was made in advance, by its key",
     "/predictions/{request_id}": "Find a prediction again",
     "/outcomes": "Tell what was true",
     "/health": "Does the process answer?",
@@ -41,6 +42,7 @@ ANSWERS = {
     "/predict": "An answer for each row, in their order",
     "/predict/inputs": "An answer for each row, in their order",
     "/predict/table": "An Arrow stream with an answer for each row, in their order",
+    "/predictions": "Key, answer, version of the model and time",
     "/predictions/{request_id}": "The rows of the request, with their answers",
     "/outcomes": "How many true values were new, repeated, or belong to no prediction",
 }
@@ -115,6 +117,8 @@ def _describe_answers(paths: dict, served: Served) -> None:
                 example = {"request_id": REQUEST_ID, "detail": [detail]}
                 _set_example(responses[code], example)
     [request_id] = paths["/predictions/{request_id}"]["get"]["parameters"]
+    [key] = paths["/predictions"]["get"]["parameters"]
+    key |= {"description": "the key; `name=value` for each column if it has several", "example": ["17"]}
     request_id |= {"description": "as /predict returned it, or its header X-Request-ID", "example": REQUEST_ID}
 
 
