@@ -57,7 +57,7 @@ code/PACKAGE/deployment/__init__.py code/PACKAGE/deployment/app.py code/PACKAGE/
 code/PACKAGE/features/__init__.py code/PACKAGE/features/build.py code/PACKAGE/features/registry.py
 code/PACKAGE/models/__init__.py code/PACKAGE/models/candidates.py code/PACKAGE/models/evaluate.py
 data/README.md data/interim/.gitkeep data/processed/.gitkeep data/raw/.gitkeep
-docs/behaviour.yaml docs/conf.py docs/requirements.yaml docs/solution_architecture.md
+docs/behaviour.yaml docs/conf.py docs/environments.yaml docs/requirements.yaml docs/solution_architecture.md
 environments/README.md environments/conda.yaml environments/constraints-3.11.txt environments/constraints-3.12.txt
 environments/constraints-3.13.txt
 models/.gitkeep reports/.gitkeep

@@ -28,6 +28,7 @@ ORDER = [
     "registry",
     "predictions",
     "serve",
+    "deliver",
     "step",
     "pages",
     "automate",

@@ -14,7 +14,7 @@ WHY = argument("--why", default="", help="the reason, kept in the history")
 
 
 @contextmanager
-def _registry() -> Iterator[str]:
+def registry() -> Iterator[str]:
     """Connect to MLflow and yield the name of the project's model; one line says what is wrong with MLflow."""
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")  # errors are reported below
     import mlflow
@@ -47,7 +47,7 @@ def models() -> None:
     from ..registry.life_cycle import list_models
     from ..registry.listing import show_history, show_versions
 
-    with _registry() as name:
+    with registry() as name:
         versions, entries = list_models(name)
         print(name, show_versions(versions), "", "History", show_history(entries), sep="\n")
 
@@ -65,7 +65,7 @@ def promote(version: str, to: str, why: str) -> None:
     if not version.isdecimal():
         said = f"{version!r} is no version" if version else "which version"
         raise StepError(f'{said}? `make promote VERSION=2 WHY="..."`; `stagebook models` lists the versions.')
-    with _registry() as name:
+    with registry() as name:
         promote(name, int(version), why, to)
         print(f"{name}: version {version} is {'champion' if to == 'production' else 'in staging'}.")
 
@@ -75,7 +75,7 @@ def rollback(why: str) -> None:
     """Make the previous champion champion again."""
     from ..registry.life_cycle import rollback
 
-    with _registry() as name:
+    with registry() as name:
         print(f"{name}: version {rollback(name, why)[-1].version} is champion again.")
 
 
@@ -93,7 +93,7 @@ def champion(if_any: bool) -> None:
     from ..registry.keep import FOLDER, keep_champion
 
     root = find_root()
-    with _registry() as name:
+    with registry() as name:
         if if_any and not history(name):
             print(f"{FOLDER} stays as it is: the registry here has no champion of {name}.")
         elif not keep_champion(name, root / FOLDER):
