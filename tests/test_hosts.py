@@ -14,7 +14,7 @@ from test_options import OWN
 sys.path.insert(0, str(TEMPLATE / "library" / "stagebook"))
 from stagebook.cli.main import build_parser
 
-WORKFLOWS = ("ci", "pipeline", "train", "release")
+WORKFLOWS = ("ci", "pipeline", "train", "monitor", "release")
 TO_PATH = (
     'echo "$PWD/.venv/bin" >> "$GITHUB_PATH"'  # the one line of a workflow that is neither make, git nor stagebook
 )
@@ -122,7 +122,13 @@ def test_jobs_of_gitlab_hold_no_logic(bake):
 def test_github_and_gitlab_run_the_same_commands(bake):
     project = bake(ci="both")
     gitlab = load(project.path / ".gitlab-ci.yml")
-    for name, job in (("ci", "check"), ("pipeline", "pipeline"), ("train", "train"), ("release", "release")):
+    for name, job in (
+        ("ci", "check"),
+        ("pipeline", "pipeline"),
+        ("train", "train"),
+        ("monitor", "monitor"),
+        ("release", "release"),
+    ):
         jobs = load(project.path / ".github" / "workflows" / f"{name}.yaml")["jobs"]
         steps = next(iter(jobs.values()))["steps"]
         ours = [" ".join(step["run"].split()[:2]) for step in steps if "run" in step]
@@ -166,10 +172,14 @@ def test_workflows_test_the_supported_pythons(bake, version, versions):
 )
 def test_workflows_have_the_secrets_of_the_chosen_stores_and_no_others(bake, answers, secrets):
     project = bake(**answers)
-    for name in ("pipeline", "train", "release"):
+    for name in ("pipeline", "train", "monitor", "release"):
         text = project.read(f".github/workflows/{name}.yaml")
+        of_this = {"train": ["NOTIFY_URL"], "monitor": ["PREDICTION_LOG_URL", "NOTIFY_URL"]}.get(name, [])
+        expected = [*secrets, *of_this]
+        if name == "release":  # the job that builds needs no MLflow server, those that deploy do
+            expected = [one for one in secrets if not one.startswith("MLFLOW")] + 2 * [*secrets, "NOTIFY_URL"]
         found = re.findall(r"^ +(\w+): \$\{\{ secrets\.(\w+) \}\}$", text, re.MULTILINE)
-        assert found == [(one, one) for one in secrets if name != "release" or not one.startswith("MLFLOW")]
+        assert found == [(one, one) for one in expected]
         assert text.count("secrets.") == len(found)
         assert not re.search(r"# (remote|tracking):", text)
 
@@ -194,6 +204,7 @@ def test_six_roles_own_the_code_and_each_document_says_whose_it_is(bake, answers
     lines = project.read(".gitlab/CODEOWNERS" if "ci" in answers else ".github/CODEOWNERS").splitlines()
     owners = {pattern.lstrip("/"): teams for pattern, *teams in (line.split() for line in lines if line[:1] in "*/")}
     assert len({team for teams in owners.values() for team in teams}) == 6
+    assert owners["docs/monitoring.yaml"] == ["@EDIT-ME/product-owners", "@EDIT-ME/ml-engineers"]
     for pattern in owners:
         assert pattern == "models/champion.dvc" or list(project.path.glob(pattern)), pattern
     for document in (project.path / "docs").glob("*.md"):

@@ -57,13 +57,16 @@ code/PACKAGE/deployment/__init__.py code/PACKAGE/deployment/app.py code/PACKAGE/
 code/PACKAGE/features/__init__.py code/PACKAGE/features/build.py code/PACKAGE/features/registry.py
 code/PACKAGE/models/__init__.py code/PACKAGE/models/candidates.py code/PACKAGE/models/evaluate.py
 data/README.md data/interim/.gitkeep data/processed/.gitkeep data/raw/.gitkeep
-docs/behaviour.yaml docs/conf.py docs/environments.yaml docs/requirements.yaml docs/solution_architecture.md
+docs/behaviour.yaml docs/conf.py docs/environments.yaml docs/monitoring.yaml docs/requirements.yaml
+docs/solution_architecture.md
 environments/README.md environments/conda.yaml environments/constraints-3.11.txt environments/constraints-3.12.txt
 environments/constraints-3.13.txt
 models/.gitkeep reports/.gitkeep
 notebooks/10_ingest.ipynb notebooks/20_validate.ipynb notebooks/30_clean.ipynb notebooks/40_features.ipynb
 notebooks/50_train.ipynb notebooks/55_request.ipynb notebooks/60_evaluate.ipynb notebooks/65_inspect.ipynb
 notebooks/66_backtest.ipynb notebooks/70_register.ipynb
+pipelines/monitoring/90_monitor.ipynb pipelines/monitoring/95_replay.ipynb pipelines/monitoring/dvc.yaml
+pipelines/monitoring/params.yaml
 tests/conftest.py tests/sample.yaml tests/data_validation/test_data.py tests/data_validation/test_raw.py
 tests/model/test_model.py
 vendor/stagebook.sha256
@@ -77,7 +80,7 @@ tests/unit/test_leakage.py tests/unit/test_registry.py
     ("tracking", "server"): "environments/server.mk environments/tracking.toml",
     ("governance", "full"): "docs/ai_canvas.md docs/governance.md docs/labels.yaml",
     ("ci", "github"): """
-.github/actions/prepare/action.yaml .github/dependabot.yml .github/workflows/ci.yaml .github/workflows/pipeline.yaml
+.github/actions/prepare/action.yaml .github/dependabot.yml .github/workflows/ci.yaml .github/workflows/monitor.yaml .github/workflows/pipeline.yaml
 .github/workflows/release.yaml .github/workflows/train.yaml
 """,
     ("ci", "gitlab"): ".gitlab-ci.yml",

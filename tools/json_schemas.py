@@ -10,11 +10,13 @@ from stagebook.data.schema import Schema
 from stagebook.deliver.environments import Environments
 from stagebook.evaluate.inspection.behaviour_file import Behaviour
 from stagebook.gate.requirements import Requirements
+from stagebook.monitor.settings import Monitoring
 
 FOLDER = Path(__file__).resolve().parents[1] / "library" / "stagebook" / "stagebook" / "schemas"
 DRAFT = "http://json-schema.org/draft-07/schema#"  # the newest that yaml-language-server knows in full
 MODELS = {
     "requirements.json": ("docs/requirements.yaml", Requirements),
+    "monitoring.json": ("docs/monitoring.yaml", Monitoring),
     "behaviour.json": ("docs/behaviour.yaml", Behaviour),
     "schema.json": ("data/schema.yaml", Schema),
     "environments.json": ("docs/environments.yaml", Environments),

@@ -27,11 +27,13 @@ ORDER = [
     "card",
     "registry",
     "predictions",
+    "monitor",
     "serve",
     "deliver",
     "step",
     "pages",
     "automate",
+    "replay",
     "scaffold",
     "cli",
 ]  # ground floor first; a room uses those before it

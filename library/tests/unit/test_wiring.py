@@ -170,3 +170,33 @@ def test_stages_are_in_the_order_of_the_notebooks(project):
     check_wiring(project)
     write_stages(project, clean=STAGE, first=first)
     assert complaint(project) == ["dvc.yaml: the stages are not in the order of the notebooks: first, clean"]
+
+
+def test_a_pipeline_of_its_own_in_pipelines_is_checked_against_the_dvc_yaml_beside_it(project):
+    folder = project / "pipelines" / "watch"
+    write_files(folder, {"params.yaml": "look:\n  rate: 0.5\n"})
+    write_notebook(
+        project, "- **Reads** `data/clean.csv`\n- **Writes** nothing\n- **Parameters** `rate`", name="90_look"
+    )
+    (project / "notebooks" / "90_look.ipynb").rename(folder / "90_look.ipynb")
+    code = [f"../../{dep}" for dep in STAGE["deps"] if dep.startswith(("code/", "vendor/"))]
+    outs = ["../../reports/90_look.ipynb", "../../reports/90_look.html"]
+    stage = {
+        "cmd": "stagebook run 90_look.ipynb",
+        "deps": ["90_look.ipynb", *code, "../../data/clean.csv"],
+        "outs": outs,
+    }
+
+    def write(**changes):
+        with (folder / "dvc.yaml").open("w") as stream:
+            YAML().dump({"stages": {"look": stage | changes}}, stream)
+
+    write(params=["look"])
+    check_wiring(project)
+    write()
+    assert complaint(project) == [
+        "pipelines/watch/dvc.yaml, look: `params` lacks look, whose parameters the notebook has"
+    ]
+    write(params=["look"], deps=stage["deps"][:-1])
+    [line] = complaint(project)
+    assert line.startswith("pipelines/watch/dvc.yaml, look: `deps` lacks data/clean.csv")

@@ -4,9 +4,12 @@ import os
 from urllib.parse import quote
 
 from .http import Api, required
+from .issues import Issue
 from .proposal import Proposal
 
 __all__ = ["GitHub"]
+
+TRAIN = "train.yaml"
 
 
 class GitHub:
@@ -46,3 +49,38 @@ class GitHub:
             self.api.call("PATCH", f"/labels/{quote(label['name'], safe='')}", changed)
         else:
             self.api.call("POST", "/labels", label)
+
+    def open_issues(self) -> list[Issue]:
+        """Return the open issues, without pull requests."""
+        found = self.api.pages("/issues", {"state": "open"})
+        return [Issue(one["number"], one["title"], one["body"] or "") for one in found if "pull_request" not in one]
+
+    def open_issue(self, title: str, body: str) -> str:
+        """Open an issue; return its address."""
+        return self.api.call("POST", "/issues", {"title": title, "body": body})["html_url"]
+
+    def change_issue(self, number: int, title: str, body: str) -> str:
+        """Give an issue another title and text; return its address."""
+        return self.api.call("PATCH", f"/issues/{number}", {"title": title, "body": body})["html_url"]
+
+    def close_issue(self, number: int, comment: str) -> str:
+        """Comment on an issue and close it; return its address."""
+        self.api.call("POST", f"/issues/{number}/comments", {"body": comment})
+        return self.api.call("PATCH", f"/issues/{number}", {"state": "closed", "state_reason": "completed"})["html_url"]
+
+    def run_address(self) -> str:
+        """Return the address of the run that this is in; empty outside of one."""
+        run = os.environ.get("GITHUB_RUN_ID")
+        return f"{self.server}/{self.repository}/actions/runs/{run}" if run else ""
+
+    def find_trainings(self) -> list[str]:
+        """Return when the newest trainings were started, by people or by monitoring; those of the schedule do not count."""
+        answer = self.api.call("GET", f"/actions/workflows/{TRAIN}/runs?per_page=100")
+        runs = [run for run in answer["workflow_runs"] if run["event"] != "schedule"]
+        return [run["created_at"] for run in runs if run.get("conclusion") != "cancelled"]
+
+    def start_training(self) -> str:
+        """Start the workflow Train on the branch that this run is for; return what was started."""
+        branch = os.environ.get("GITHUB_REF_NAME") or "main"
+        self.api.call("POST", f"/actions/workflows/{TRAIN}/dispatches", {"ref": branch})
+        return f"{TRAIN} on {branch}"

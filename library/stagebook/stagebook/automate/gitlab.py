@@ -1,11 +1,16 @@
 """The few calls to GitLab's REST API that the jobs need. https://docs.gitlab.com/api"""
 
+import os
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 from .http import Api, required
+from .issues import Issue
 from .proposal import Proposal
 
 __all__ = ["GitLab"]
+
+LOOK_BACK = timedelta(days=400)  # for the last training
 
 
 class GitLab:
@@ -42,3 +47,41 @@ class GitLab:
             self.api.call("PUT", f"/labels/{quote(label['name'], safe='')}", values)
         else:
             self.api.call("POST", "/labels", {"name": label["name"], **values})
+
+    def open_issues(self) -> list[Issue]:
+        """Return the open issues."""
+        found = self.api.pages("/issues", {"state": "opened"})
+        return [Issue(one["iid"], one["title"], one["description"] or "") for one in found]
+
+    def open_issue(self, title: str, body: str) -> str:
+        """Open an issue; return its address."""
+        return self.api.call("POST", "/issues", {"title": title, "description": body})["web_url"]
+
+    def change_issue(self, number: int, title: str, body: str) -> str:
+        """Give an issue another title and text; return its address."""
+        return self.api.call("PUT", f"/issues/{number}", {"title": title, "description": body})["web_url"]
+
+    def close_issue(self, number: int, comment: str) -> str:
+        """Comment on an issue and close it; return its address."""
+        self.api.call("POST", f"/issues/{number}/notes", {"body": comment})
+        return self.api.call("PUT", f"/issues/{number}", {"state_event": "close"})["web_url"]
+
+    def run_address(self) -> str:
+        """Return the address of the job that this is in; empty outside of one."""
+        return os.environ.get("CI_JOB_URL", "")
+
+    def find_trainings(self) -> list[str]:
+        """Return when the newest trainings were started, by people or by monitoring; those of the schedule do not count."""
+        found, oldest = [], (datetime.now(UTC) - LOOK_BACK).isoformat()
+        for job in self.api.pages("/jobs"):  # the newest first
+            if job["created_at"] < oldest:
+                break
+            of_schedule = (job.get("pipeline") or {}).get("source") == "schedule"
+            if job["name"] == "train" and job["status"] not in ("canceled", "skipped") and not of_schedule:
+                found.append(job["created_at"])
+        return found
+
+    def start_training(self) -> str:
+        """Start a pipeline with the job `train` on the default branch; return its address."""
+        branch = required("CI_DEFAULT_BRANCH")
+        return self.api.call("POST", "/pipeline", {"ref": branch})["web_url"]

@@ -28,8 +28,9 @@ class Api:
         self.session.headers.update(headers)
 
     def call(self, method: str, path: str, body: dict | None = None) -> dict:
-        """Send `body` as JSON, return the answer; StepError if the server cannot be reached or refuses."""
-        return self._send(method, self.address + path, json=body).json()
+        """Send `body` as JSON, return the answer, {} if it is empty; StepError if the server cannot be reached or refuses."""
+        answer = self._send(method, self.address + path, json=body)
+        return answer.json() if answer.content else {}
 
     def pages(self, path: str, query: dict[str, str] | None = None) -> Iterator[dict]:
         """Yield the elements of a list, over all its pages."""

@@ -3,7 +3,8 @@
 from ..project.errors import StepError
 from ..project.root import find_root
 from .command import argument, command
-from .models import registry
+from .models import _registry
+from .telling import tell
 
 GROUP = "Delivery"
 
@@ -28,13 +29,16 @@ def deploy(to: str, why: str, approved_by: str, rollback: bool, stop: bool) -> N
     if stop:
         print(delivery.stop_service(root, to))
         return
-    with registry() as name:
+    with _registry() as name:
         if rollback:
-            print(delivery.roll_back(root, name, to, why))
+            said = delivery.roll_back(root, name, to, why)
+            tell(f"Rollback of {name}", f"{said} {why}", event="rollback", model=name)
         elif to:
-            print(delivery.deploy(root, name, to, why, approved_by))
+            said = delivery.deploy(root, name, to, why, approved_by)
+            tell(f"Deployed {name} to {to}", f"{said} {why}", event="deployment", model=name, environment=to)
         else:
             raise StepError("which environment? `stagebook deploy --to staging`; `stagebook environments` lists them.")
+    print(said)
 
 
 @command(GROUP)
@@ -42,7 +46,7 @@ def environments() -> None:
     """List the environments, what is deployed in each, and whether it runs."""
     from ..deliver.deploy import show_environments
 
-    with registry() as name:
+    with _registry() as name:
         print(show_environments(find_root(), name))
 
 
@@ -66,7 +70,7 @@ def wheel(code: bool, if_any: bool, function: bool, python: str, platform: str) 
     from ..deliver.wheel import build_wheel
     from ..project.errors import RegistryError
 
-    with registry() as name:
+    with _registry() as name:
         try:
             champion = open_champion(root, name)
         except RegistryError as error:

@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from ..project.errors import StepError
 from ..project.root import find_root, project_name
 from .command import argument, command
+from .telling import tell, tell_verdict
 
 GROUP = "Models"
 WHY = argument("--why", default="", help="the reason, kept in the history")
 
 
 @contextmanager
-def registry() -> Iterator[str]:
+def _registry() -> Iterator[str]:
     """Connect to MLflow and yield the name of the project's model; one line says what is wrong with MLflow."""
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")  # errors are reported below
     import mlflow
@@ -47,7 +48,7 @@ def models() -> None:
     from ..registry.life_cycle import list_models
     from ..registry.listing import show_history, show_versions
 
-    with registry() as name:
+    with _registry() as name:
         versions, entries = list_models(name)
         print(name, show_versions(versions), "", "History", show_history(entries), sep="\n")
 
@@ -65,7 +66,7 @@ def promote(version: str, to: str, why: str) -> None:
     if not version.isdecimal():
         said = f"{version!r} is no version" if version else "which version"
         raise StepError(f'{said}? `make promote VERSION=2 WHY="..."`; `stagebook models` lists the versions.')
-    with registry() as name:
+    with _registry() as name:
         promote(name, int(version), why, to)
         print(f"{name}: version {version} is {'champion' if to == 'production' else 'in staging'}.")
 
@@ -75,8 +76,10 @@ def rollback(why: str) -> None:
     """Make the previous champion champion again."""
     from ..registry.life_cycle import rollback
 
-    with registry() as name:
-        print(f"{name}: version {rollback(name, why)[-1].version} is champion again.")
+    with _registry() as name:
+        said = f"{name}: version {rollback(name, why)[-1].version} is champion again."
+        print(said)
+    tell(f"Rollback of {name}", f"{said} {why}", event="rollback", model=name)
 
 
 @command(GROUP)
@@ -84,6 +87,7 @@ def register() -> None:
     """Check the candidate again, against the champion that this registry knows, and print the verdict."""
     subprocess.run(["dvc", "repro", "--quiet", "--force", "--single-item", "register"], cwd=find_root(), check=True)
     gate()
+    tell_verdict(find_root())
 
 
 @command(GROUP, argument("--if-any", action="store_true", help="no error if there is none yet"))
@@ -93,7 +97,7 @@ def champion(if_any: bool) -> None:
     from ..registry.keep import FOLDER, keep_champion
 
     root = find_root()
-    with registry() as name:
+    with _registry() as name:
         if if_any and not history(name):
             print(f"{FOLDER} stays as it is: the registry here has no champion of {name}.")
         elif not keep_champion(name, root / FOLDER):

@@ -9,7 +9,7 @@ from ..project.errors import DataError
 from .pii import find_pii
 from .schema import Column, Table
 
-__all__ = ["drop_expired", "hide_personal", "mask_columns", "personal_columns"]
+__all__ = ["drop_expired", "hash_text", "hide_personal", "mask_columns", "personal_columns"]
 
 KEY_LENGTH = 16  # characters; a shorter key can be found by trying
 
@@ -80,8 +80,17 @@ def mask_columns(frame: pd.DataFrame, columns: dict[str, Column]) -> tuple[pd.Da
 def hash_values(values: pd.Series, key: bytes) -> pd.Series:
     """Return the keyed hash of each value as text; missing and empty ones stay what they are."""
     texts = values.astype(object).map(_text, na_action="ignore")
-    hashes = {text: hmac.digest(key, text.encode(), "sha256").hex()[:16] for text in texts.dropna().unique()}
+    hashes = {text: _hash(text, key) for text in texts.dropna().unique()}
     return texts.map(hashes | {"": ""}).astype("str")
+
+
+def hash_text(value: object, column: str) -> str:
+    """Return the keyed hash of one value, as `mask: hash` makes it; DataError if there is no key for the column."""
+    return _hash(_text(value), _read_key(column))
+
+
+def _hash(text: str, key: bytes) -> str:
+    return hmac.digest(key, text.encode(), "sha256").hex()[:16]
 
 
 def _text(value: object) -> str:

@@ -28,6 +28,8 @@ from .smoke import run_smoke_test, wait_until_ready
 __all__ = ["LocalTarget", "Releases"]
 
 SERVICE, CANDIDATE, LOG = "service.json", "candidate.json", "service.log"
+# The last is how GitHub's runner finds what a job left running, to end it.
+NOT_HANDED_ON = (KEY_VARIABLE, ARTEFACT_VARIABLE, "RUNNER_TRACKING_ID")
 KEPT = 5  # releases, to go back to
 
 
@@ -85,7 +87,7 @@ class LocalTarget(Releases):
         one, stores = self.environment, self.environment.stores
         log = one.secret(stores.prediction_log) or f"sqlite:///{(self.folder / 'predictions.db').as_posix()}"
         online = one.secret(stores.feature_store) or connect_store(self.root).url.render_as_string(hide_password=False)
-        found = {name: value for name, value in os.environ.items() if name not in (KEY_VARIABLE, ARTEFACT_VARIABLE)}
+        found = {name: value for name, value in os.environ.items() if name not in NOT_HANDED_ON}
         found |= {"PREDICTION_LOG_URL": log, "FEATURE_STORE_URL": online}
         return found | ({KEY_VARIABLE: self.key} if self.key else {})
 
@@ -128,22 +130,30 @@ class LocalTarget(Releases):
             contract = read_contract(artefact.folder / MODEL / CONTRACT)
             fill_store(self.root, connect_store(self.root), views, contract, load_prepare(self.root))
 
+    def _served_with(self) -> dict[str, str]:
+        """Return the variables that the present service was started with: to go back means to go back to them, too."""
+        with suppress(psutil.Error):
+            if process := _find(self._read(SERVICE)):
+                return process.environ()
+        return self.variables
+
     @contextmanager
     def exchange(self, artefact: Artefact, before: Artefact | None):
         """Run `artefact` instead of `before` for the block; go back if it does not start or the block fails."""
-        with self._returns_to(before):
+        with self._returns_to(before, self._served_with()):
             self._stop(SERVICE)
             self._start(artefact)
             yield {}
         self.forget_old(artefact)
 
     @contextmanager
-    def _returns_to(self, before: Artefact | None):
+    def _returns_to(self, before: Artefact | None, variables: dict[str, str]):
         try:
             yield
         except BaseException:
             self._stop(SERVICE)
             if before:
+                self.variables, self.key = variables, variables.get(KEY_VARIABLE, "")
                 self._start(before)
             raise
 

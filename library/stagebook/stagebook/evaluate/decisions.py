@@ -8,7 +8,16 @@ from ..model.task import Task
 from .costs import Costs, check_costs, cost_matrix
 from .style import find_style
 
-__all__ = ["cost_curve", "cost_matrix", "cost_per_row", "decide", "draw_cost_curve", "find_threshold", "measure_value"]
+__all__ = [
+    "cost_curve",
+    "cost_matrix",
+    "cost_per_row",
+    "decide",
+    "draw_cost_curve",
+    "find_threshold",
+    "measure_value",
+    "row_costs",
+]
 
 
 def find_threshold(costs: np.ndarray) -> float:
@@ -36,14 +45,17 @@ def cost_per_row(task: Task, label: np.ndarray, prediction: np.ndarray, matrix: 
     matrix : dict
         `costs.matrix` of docs/requirements.yaml; for regression `too_high` and `too_low`, per unit of the target.
     """
+    return float(f"{row_costs(task, label, prediction, matrix).mean():.5g}")
+
+
+def row_costs(task: Task, label: np.ndarray, prediction: np.ndarray, matrix: dict) -> np.ndarray:
+    """Return the cost of acting on the prediction of each row, of shape (n_rows,); arguments as of `cost_per_row`."""
     if task.kind == "regression":
         check_costs(matrix, task)
         off = prediction - label
-        lost = np.where(off > 0, off * matrix.get("too_high", 1.0), -off * matrix.get("too_low", 1.0))
-    else:
-        costs = cost_matrix(matrix, task)
-        lost = costs[label, decide(task, prediction, costs)]
-    return float(f"{lost.mean():.5g}")
+        return np.where(off > 0, off * matrix.get("too_high", 1.0), -off * matrix.get("too_low", 1.0))
+    costs = cost_matrix(matrix, task)
+    return costs[label, decide(task, prediction, costs)]
 
 
 def measure_value(task: Task, label: np.ndarray, predictions: dict[str, np.ndarray], costs: Costs) -> dict:

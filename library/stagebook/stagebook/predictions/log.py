@@ -4,7 +4,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from ..project.database import reason, shown
 from ..project.errors import StoreError
+from .prediction import Prediction, encode, waiting_record
 from .retention import delete_old
 from .store import (
     META,
@@ -20,32 +20,14 @@ from .store import (
     clean_text,
     connect_log,
     insert_new,
-    key_columns,
     open_log,
     read_records,
-    to_json,
-    to_utc,
 )
 
 __all__ = ["Prediction", "PredictionLog", "connect_log"]
 
 LONGEST_PAUSE = 15.0  # seconds between two attempts to reach a database that is away
 RETENTION_EVERY = 60.0  # seconds
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """One prediction as it is logged."""
-
-    request_id: str
-    row: int
-    asked_at: datetime
-    model: str
-    version: str
-    key: dict[str, str]
-    inputs: dict
-    output: dict
-    latency_ms: float
 
 
 class PredictionLog:
@@ -117,7 +99,7 @@ class PredictionLog:
         wanted = clean_text(request_id)
         with self._lock:
             memory = [*self._hand, *self._queue]
-        found = {each.row: _waiting_record(each) for each in reversed(memory) if clean_text(each.request_id) == wanted}
+        found = {each.row: waiting_record(each) for each in reversed(memory) if clean_text(each.request_id) == wanted}
         try:
             stored = read_records(self._engine, [PREDICTIONS.c.request_id == wanted])
         except StoreError:
@@ -190,7 +172,7 @@ class PredictionLog:
     def _store(self, predictions: list[Prediction]) -> int:
         """Insert a batch in one transaction; return how many rows cannot be stored at all."""
         self._make_tables()
-        rows = [row for row in map(_encoded, predictions) if row is not None]
+        rows = [row for row in map(encode, predictions) if row is not None]
         try:
             self._insert(rows)
             return len(predictions) - len(rows)
@@ -228,25 +210,3 @@ class PredictionLog:
             return
         if not delete_old(self._engine, datetime.now(UTC) - timedelta(days=self.retention_days)):
             self._next_retention = time.monotonic() + RETENTION_EVERY
-
-
-def _encoded(prediction: Prediction) -> dict | None:
-    """Return a prediction as a row of the table; None if it is no prediction that can be written."""
-    try:
-        return {
-            "request_id": clean_text(prediction.request_id),
-            "row": int(prediction.row),
-            "asked_at": to_utc(prediction.asked_at),
-            "model": clean_text(prediction.model),
-            "version": clean_text(prediction.version),
-            **key_columns(prediction.key),
-            "inputs": to_json(prediction.inputs),
-            "output": to_json(prediction.output),
-            "latency_ms": float(prediction.latency_ms),
-        }
-    except Exception:  # noqa: BLE001  one row that cannot be written must not stop the others
-        return None
-
-
-def _waiting_record(prediction: Prediction) -> dict:
-    return asdict(prediction) | {"outcome": None, "observed_at": None, "received_at": None}

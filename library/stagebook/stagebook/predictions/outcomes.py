@@ -20,13 +20,17 @@ BATCH, EXAMPLES, LOCK_SECONDS = 500, 5, 30
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The true value of one prediction (`request_id`, `row`), or of all predictions of a `key`."""
+    """The true value of one prediction (`request_id`, `row`), or of all predictions of a `key`.
+
+    It was received when it is recorded, unless `received_at` says otherwise.
+    """
 
     value: object
     request_id: str = ""
     row: int = 0
     key: dict[str, str] = field(default_factory=dict)
     observed_at: datetime | None = None
+    received_at: datetime | None = None
 
 
 @dataclass
@@ -90,9 +94,9 @@ def record_outcomes(
     StoreError
         The database cannot be written.
     """
-    now = datetime.now(UTC).replace(tzinfo=None)
+    now = datetime.now(UTC)
     rows = [
-        _as_row(outcome, place, classes, source, column) | {"received_at": now}
+        _as_row(outcome, place, classes, source, column) | {"received_at": to_utc(outcome.received_at or now)}
         for place, outcome in enumerate(outcomes, 1)
     ]
     engine, summary = open_log(url, timeout=LOCK_SECONDS), Summary(source or "outcomes")

@@ -27,7 +27,10 @@ PREDICTIONS = sa.Table(
     sa.Column("key_hash", sa.Text, nullable=False, index=True),  # keys may be longer than an index of PostgreSQL takes
     sa.Column("key", sa.Text, nullable=False),
     sa.Column("inputs", sa.Text, nullable=False),  # JSON as text: JSONB refuses the character NUL
+    sa.Column("features", sa.Text, nullable=False),
     sa.Column("output", sa.Text, nullable=False),
+    sa.Column("control", sa.Boolean, nullable=False),
+    sa.Column("control_share", sa.Double, nullable=False),
     sa.Column("latency_ms", sa.Double, nullable=False),
 )
 
@@ -119,7 +122,10 @@ def with_outcomes() -> sa.Select:
     by_id, by_key = OUTCOMES.alias("by_id"), OUTCOMES.alias("by_key")
     own = sa.and_(by_id.c.request_id == PREDICTIONS.c.request_id, by_id.c.row == PREDICTIONS.c.row)
     shared = sa.and_(
-        by_key.c.key_hash == PREDICTIONS.c.key_hash, by_key.c.request_id == "", PREDICTIONS.c.key_hash != ""
+        by_key.c.key_hash == PREDICTIONS.c.key_hash,
+        by_key.c.request_id == "",
+        by_key.c.row == 0,  # the whole primary key: else each prediction without a key looks at all outcomes by id
+        PREDICTIONS.c.key_hash != "",
     )
     names = {"value": "outcome", "observed_at": "observed_at", "received_at": "received_at"}
     either = [
@@ -134,7 +140,7 @@ def with_outcomes() -> sa.Select:
 def as_record(row: Mapping[str, object]) -> dict:
     """Return a row of the query with JSON read and times in UTC."""
     record = dict(row)
-    for name in ("key", "inputs", "output", "outcome"):
+    for name in ("key", "inputs", "features", "output", "outcome"):
         record[name] = None if record[name] is None else json.loads(record[name])
     for name in ("asked_at", "observed_at", "received_at"):
         record[name] = record[name] and record[name].replace(tzinfo=UTC)
@@ -165,9 +171,9 @@ def read_predictions(url: str | sa.URL, since: datetime, until: datetime) -> "pa
 
     Returns
     -------
-    DataFrame of shape (n_predictions, 12)
-        request_id, row, asked_at (UTC), model, version, key, inputs and output (dicts), latency_ms, and outcome,
-        observed_at, received_at, missing where the true value is not known yet.
+    DataFrame of shape (n_predictions, 15)
+        request_id, row, asked_at (UTC), model, version, key, inputs, features and output (dicts), control (bool),
+        control_share, latency_ms, and outcome, observed_at, received_at, missing where the true value is not known yet.
 
     Raises
     ------

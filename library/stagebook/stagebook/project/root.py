@@ -9,7 +9,19 @@ from pathlib import Path
 
 from .errors import StagebookError, StepError
 
-__all__ = ["exit_code", "find_root", "local_folder", "memory_limit", "project_home", "project_name"]
+__all__ = [
+    "exit_code",
+    "find_notebooks",
+    "find_pipelines",
+    "find_root",
+    "local_folder",
+    "memory_limit",
+    "pipeline_of",
+    "project_home",
+    "project_name",
+]
+
+PIPELINES = "pipelines"  # below it, a folder for each pipeline beside the main one, with its own dvc.yaml
 
 
 def exit_code(command: Callable[[], int | None]) -> int:
@@ -39,12 +51,33 @@ def memory_limit() -> str:
 
 
 def find_root(start: str | Path = ".") -> Path:
-    """Return the folder at or above `start` that holds dvc.yaml."""
+    """Return the project at or above `start`: the folder with the dvc.yaml of the main pipeline."""
     start = Path(start).resolve()
     for folder in (start, *start.parents):
-        if (folder / "dvc.yaml").is_file():
+        if (folder / "dvc.yaml").is_file() and not _is_side_pipeline(folder):
             return folder
     raise StepError(f"{start} is not inside a project: there is no dvc.yaml in it or above it.")
+
+
+def _is_side_pipeline(folder: Path) -> bool:
+    return folder.parent.name == PIPELINES and (folder.parent.parent / "dvc.yaml").is_file()
+
+
+def pipeline_of(root: Path, notebook: Path) -> Path:
+    """Return the folder with dvc.yaml and params.yaml of a notebook: the project, or a folder of pipelines/."""
+    return notebook.parent if notebook.parent in find_pipelines(root) else root
+
+
+def find_pipelines(root: Path) -> list[Path]:
+    """Return the folders with a dvc.yaml: the project, and those in pipelines/ by name."""
+    return [root, *sorted(file.parent for file in (root / PIPELINES).glob("*/dvc.yaml"))]
+
+
+def find_notebooks(root: Path, pipeline: Path | None = None) -> list[Path]:
+    """Return the notebooks of one pipeline, or those of all, in their order."""
+    folders = find_pipelines(root) if pipeline is None else [pipeline]
+    places = [folder / "notebooks" if folder == root else folder for folder in folders]
+    return [notebook for place in places for notebook in sorted(place.glob("*.ipynb"))]
 
 
 def project_home(root: Path) -> Path:

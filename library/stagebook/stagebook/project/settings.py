@@ -32,6 +32,7 @@ DEFAULTS = {
         "waiting_rows": 5000,
         "follow_seconds": 10.0,
         "retention_days": 365,
+        "control_share": 0.0,
     },
 }
 

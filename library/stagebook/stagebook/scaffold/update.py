@@ -136,7 +136,9 @@ def refuse_to_overwrite(root: Path, base: str, theirs: str) -> None:
 
 def refuse_unknown(root: Path) -> None:
     """Raise StepError if there are files that git does not know: their imports would not be rewritten."""
-    if unknown := git(root, "ls-files", "--others", "--exclude-standard", "--", "code", "notebooks", "tests"):
+    if unknown := git(
+        root, "ls-files", "--others", "--exclude-standard", "--", "code", "notebooks", "pipelines", "tests"
+    ):
         names = ", ".join(unknown.splitlines())
         raise StepError(
             f"there are files that are not in git: {names}. Commit them first, so that they are rewritten too."

@@ -1,6 +1,7 @@
 """Do dvc.yaml, params.yaml and the notebooks agree? A dependency that is left out gives a stale result."""
 
 import ast
+import os
 import re
 from collections.abc import Iterator
 from fnmatch import fnmatch
@@ -10,6 +11,7 @@ import nbformat
 from ruamel.yaml import YAML
 
 from ..project.errors import StepError
+from ..project.root import find_notebooks, find_pipelines
 from ..project.settings import package_name
 from ..step.parameters import check_parameters, notebook_parameters, step_name, step_parameters
 
@@ -19,42 +21,61 @@ LIBRARY = Path("vendor", "stagebook", "stagebook")
 
 
 def check_wiring(root: Path) -> None:
-    """Raise StepError that names each difference between the notebooks and their stages."""
-    stages = YAML(typ="safe").load((root / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    notebooks = {step_name(path): path for path in sorted((root / "notebooks").glob("[0-9]*.ipynb"))}
-    problems = [f"dvc.yaml: the stage {name} has no notebook" for name in stages.keys() - notebooks.keys()]
-    problems += [f"{notebooks[name].name}: dvc.yaml has no stage {name}" for name in notebooks.keys() - stages.keys()]
-    both = [name for name in notebooks if name in stages]
-    if both != [name for name in stages if name in notebooks]:
-        problems.append(f"dvc.yaml: the stages are not in the order of the notebooks: {', '.join(both)}")
-    for name in both:
-        where = f"dvc.yaml, {name}"
-        problems += [f"{where}: {problem}" for problem in _find_problems(root, notebooks[name], stages[name])]
+    """Raise StepError that names each difference between the notebooks and their stages, in all pipelines."""
+    problems = [problem for pipeline in find_pipelines(root) for problem in _check_pipeline(root, pipeline)]
     if problems:
         raise StepError("notebooks and dvc.yaml differ:\n" + "\n".join(f"  {line}" for line in sorted(problems)))
 
 
-def _find_problems(root: Path, notebook: Path, stage: dict) -> Iterator[str]:
+def _check_pipeline(root: Path, pipeline: Path) -> Iterator[str]:
+    """Yield the problems of one dvc.yaml."""
+    file = (pipeline / "dvc.yaml").relative_to(root).as_posix()
+    stages = YAML(typ="safe").load((root / file).read_text(encoding="utf-8"))["stages"]
+    notebooks = {step_name(path): path for path in find_notebooks(root, pipeline) if path.name[0].isdigit()}
+    yield from (f"{file}: the stage {name} has no notebook" for name in stages.keys() - notebooks.keys())
+    yield from (f"{notebooks[name].name}: {file} has no stage {name}" for name in notebooks.keys() - stages.keys())
+    both = [name for name in notebooks if name in stages]
+    if both != [name for name in stages if name in notebooks]:
+        yield f"{file}: the stages are not in the order of the notebooks: {', '.join(both)}"
+    for name in both:
+        stage = _from_root(stages[name], root, pipeline)
+        yield from (f"{file}, {name}: {problem}" for problem in _find_problems(root, pipeline, notebooks[name], stage))
+
+
+def _from_root(stage: dict, root: Path, pipeline: Path) -> dict:
+    """Return the stage with paths of files as from the project's folder: a dvc.yaml has them as from its own."""
+    if pipeline == root:
+        return stage
+    place = lambda path: path if path.startswith("$") else os.path.relpath(pipeline / path, root)
+    changed = {}
+    for key in {"deps", "outs", "metrics"} & stage.keys():
+        changed[key] = [place(one if isinstance(one, str) else next(iter(one))) for one in stage[key]]
+    return stage | changed
+
+
+def _find_problems(root: Path, pipeline: Path, notebook: Path, stage: dict) -> Iterator[str]:
     path = notebook.relative_to(root).as_posix()
     outputs, deps = _outputs(stage), {dep for dep in stage.get("deps", []) if not dep.startswith("$")}
-    if stage["cmd"] != (command := f"stagebook run {path}"):
+    if stage["cmd"] != (command := f"stagebook run {notebook.relative_to(pipeline).as_posix()}"):
         yield f"`cmd` is {stage['cmd']!r}; it must be {command!r}"
     for report in (f"reports/{notebook.stem}.ipynb", f"reports/{notebook.stem}.html"):
         if report not in outputs:
             yield f"`outs` lacks {report}"
-    code = {dep for dep in deps if dep.startswith(("code/", "notebooks/", "vendor/"))}
+    code = {dep for dep in deps if dep.startswith(("code/", "notebooks/", "pipelines/", "vendor/"))}
     yield from _compare("deps", code, {path} | needed_code(root, notebook), "imports")
-    yield from _compare_contract(root, notebook, stage, deps - code, outputs)
+    parameters = step_parameters(pipeline / "params.yaml", step_name(notebook))
+    yield from _compare_contract(root, notebook, stage, parameters, deps - code, outputs)
 
 
-def _compare_contract(root: Path, notebook: Path, stage: dict, reads: set[str], outputs: set[str]) -> Iterator[str]:
+def _compare_contract(
+    root: Path, notebook: Path, stage: dict, parameters: dict, reads: set[str], outputs: set[str]
+) -> Iterator[str]:
     """Compare what the second cell says with data that the stage reads and writes, and with params.yaml."""
     path, step = notebook.relative_to(root).as_posix(), step_name(notebook)
     said = _contract(notebook)
     if lacking := {"Reads", "Writes", "Parameters"} - said.keys():
         yield f"{path} has no bullet **{min(lacking)}** in its second cell"
         return
-    parameters = step_parameters(root / "params.yaml", step)
     if parameters and step not in stage.get("params", []):
         yield f"`params` lacks {step}, whose parameters the notebook has"
     yield from _compare("deps", reads, _expand({name for name in said["Reads"] if "/" in name}, reads), "reads")

@@ -93,14 +93,15 @@ def _add_predictions(app: FastAPI, service: Service, metrics: Metrics) -> None:
             logger.error("cannot answer: %s", error)
             raise Refused(503, {"message": str(error)}) from None
 
-    def finish(request: Request, answers: list[Answer], asked_at: datetime, started: float) -> None:
-        service.record(request.state.id, answers, asked_at, started)
+    def finish(request: Request, answers: list[Answer], asked_at: datetime, started: float) -> list[dict]:
         metrics.count(answers)
+        return service.record(request.state.id, answers, asked_at, started)
 
-    def reply(request: Request, answers: list[Answer]) -> Response:
+    def reply(request: Request, answers: list[Answer], asked_at: datetime, started: float) -> Response:
         package = answers[0].served.package
         head = {"request_id": request.state.id, "model": package.name, "version": package.version}
-        return Response(to_json({**head, "predictions": [one.output for one in answers]}), media_type=JSON)
+        rows = finish(request, answers, asked_at, started)
+        return Response(to_json({**head, "predictions": rows}), media_type=JSON)
 
     @app.post("/predict", tags=["predictions"], responses=ERRORS)
     async def predict(request: Request) -> Response:
@@ -109,8 +110,7 @@ def _add_predictions(app: FastAPI, service: Service, metrics: Metrics) -> None:
         body, served = await read_body(request, service, JSON), service.current
         rows = await _call(len(body) > LARGE, parse_rows, body, served.body, served.allowed)
         answers = await answer(rows, served)
-        finish(request, answers, asked_at, started)
-        return reply(request, answers)
+        return reply(request, answers, asked_at, started)
 
     @app.post("/predict/inputs", tags=["predictions"], responses=ERRORS)
     async def predict_inputs(request: Request) -> Response:
@@ -123,8 +123,7 @@ def _add_predictions(app: FastAPI, service: Service, metrics: Metrics) -> None:
             answers = await _call(large, service.answer_inputs, rows, served)
         except RequestError as error:
             raise _refused(error) from None
-        finish(request, answers, asked_at, started)
-        return reply(request, answers)
+        return reply(request, answers, asked_at, started)
 
     @app.post("/predict/table", tags=["predictions"], responses=ERRORS)
     async def predict_table(request: Request) -> Response:
@@ -134,8 +133,8 @@ def _add_predictions(app: FastAPI, service: Service, metrics: Metrics) -> None:
         contract, settings = served.contract, service.settings
         rows = await asyncio.to_thread(read_table_rows, body, content_type(request), contract, settings)
         answers = await answer(rows, served)
-        finish(request, answers, asked_at, started)
-        table = await asyncio.to_thread(write_table_rows, [one.output for one in answers])
+        rows = finish(request, answers, asked_at, started)
+        table = await asyncio.to_thread(write_table_rows, rows)
         return Response(table, media_type=ARROW)
 
 

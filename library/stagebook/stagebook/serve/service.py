@@ -11,13 +11,14 @@ from math import isfinite, nan
 from pathlib import Path
 from time import perf_counter
 
-import pandas as pd
 from pydantic import BaseModel
 
 from ..features.online import connect_store
+from ..predictions.control import check_share, in_control
 from ..predictions.log import Prediction, PredictionLog
 from ..project.errors import DataError, StagebookError
 from ..request.contract import Contract
+from ..request.loggable import feature_rows, mask_features, plain_rows
 from ..request.online import join_online
 from ..request.prepare import load_prepare, prepare_rows
 from ..request.rows import RequestError, mask_rows, read_keys, to_table
@@ -58,6 +59,7 @@ class Answer:
     output: dict
     inputs: dict
     key: dict[str, str]
+    features: dict
 
 
 class Service:
@@ -85,6 +87,7 @@ class Service:
     def __init__(self, root: Path, settings: Mapping, source: Path, name: str, log: PredictionLog | None = None):
         self.root, self.settings, self.source, self.name, self.log = root, settings, source, name, log
         self.prepare, self.join = load_prepare(root), join_online(connect_store(root))
+        self.control_share = check_share(settings["control_share"])
         self.error: str | None = None
         self.reloads = 0
         self._folder = self._tried = find_folder(self.source)
@@ -106,7 +109,11 @@ class Service:
         predictor = Predictor(package.file, package.config)
         if lacking := [name for name in predictor.inputs if name not in contract.features]:
             raise DataError(f"{folder}: the model needs {lacking[0]!r}, which its request.json does not have.")
-        bodies = make_body(contract, limit), make_inputs_body(contract, limit), make_answer(contract)
+        bodies = (
+            make_body(contract, limit),
+            make_inputs_body(contract, limit),
+            make_answer(contract, self.control_share > 0),
+        )
         served = Served(package, predictor, *bodies, allowed_words(contract), allowed_inputs(contract))
         self.answer([contract.example], served)
         return served
@@ -146,11 +153,12 @@ class Service:
         except Exception as error:
             logger.exception("`prepare` failed")
             raise RequestError(f"cannot be prepared: {type(error).__name__}: {error}") from error
-        output = self.predict({name: inputs[name].to_numpy() for name in contract.features}, served)
-        if self.log is None:
-            return [Answer(served, one, {}, {}) for one in output]
-        masked = plain_rows(mask_rows(table, contract))
-        return [Answer(served, *parts) for parts in zip(output, masked, read_keys(table, contract), strict=True)]
+        columns = {name: inputs[name].to_numpy() for name in contract.features}
+        output, nothing = self.predict(columns, served), [{}] * len(rows)
+        keys = read_keys(table, contract) if self.log or self.control_share else nothing
+        masked = plain_rows(mask_rows(table, contract)) if self.log else nothing
+        features = feature_rows(columns, contract) if self.log else nothing
+        return [Answer(served, *parts) for parts in zip(output, masked, keys, features, strict=True)]
 
     def answer_inputs(self, rows: Sequence[Mapping], served: Served) -> list[Answer]:
         """Return the answers for rows of inputs of the model."""
@@ -159,7 +167,8 @@ class Service:
             if kind == "number" and None in columns[name]:
                 columns[name] = [nan if value is None else value for value in columns[name]]
         output = self.predict(columns, served)
-        return [Answer(served, one, row, {}) for one, row in zip(output, rows, strict=True)]
+        masked = mask_features(rows, served.contract) if self.log else rows
+        return [Answer(served, one, row, {}, row) for one, row in zip(output, masked, strict=True)]
 
     def predict(self, columns: Mapping[str, Sequence], served: Served | None = None) -> list[dict]:
         """Return the answers for inputs of the model, a dictionary for each row; RequestError if one is no number."""
@@ -171,17 +180,26 @@ class Service:
                     raise RequestError("the model's answer is no number: a value is far from what it learned", row=row)
         return [dict(zip(answer, row, strict=True)) for row in zip(*values, strict=True)]
 
-    def record(self, request_id: str, answers: Sequence[Answer], asked_at: datetime, started: float) -> None:
-        """Hand the answers to the prediction log."""
-        if self.log is None:
-            return
+    def record(self, request_id: str, answers: Sequence[Answer], asked_at: datetime, started: float) -> list[dict]:
+        """Hand the answers to the prediction log; return what the caller gets, with `control` if there is a share."""
+        share = self.control_share
+        control = [in_control(share, one.key, request_id, row) for row, one in enumerate(answers)]
+        if self.log is not None:
+            self._log(request_id, answers, control, asked_at, started)
+        if not share:
+            return [one.output for one in answers]
+        return [one.output | {"control": held} for one, held in zip(answers, control, strict=True)]
+
+    def _log(self, request_id: str, answers: Sequence[Answer], control: list[bool], asked_at, started: float) -> None:
         latency = (perf_counter() - started) * 1000
         package = answers[0].served.package
         common = {"asked_at": asked_at, "model": package.name, "version": package.version, "latency_ms": latency}
+        common |= {"request_id": request_id, "control_share": self.control_share}
+        kept = ("key", "inputs", "features", "output")
         self.log.write(
             [
-                Prediction(request_id=request_id, row=row, key=one.key, inputs=one.inputs, output=one.output, **common)
-                for row, one in enumerate(answers)
+                Prediction(row=row, control=held, **{name: getattr(one, name) for name in kept}, **common)
+                for row, (one, held) in enumerate(zip(answers, control, strict=True))
             ]
         )
 
@@ -217,18 +235,6 @@ def find_folder(source: Path) -> Path:
         return source / json.loads(pointer.read_text(encoding="utf-8"))["folder"]
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{pointer} cannot be read ({error!r}); delete it and start again.") from error
-
-
-def plain_rows(table: pd.DataFrame) -> list[dict]:
-    """Return rows as JSON has them, without what is missing."""
-    columns = {
-        name: values.dt.strftime("%Y-%m-%dT%H:%M:%S") if pd.api.types.is_datetime64_any_dtype(values) else values
-        for name, values in table.items()
-    }
-    rows = zip(
-        *(column.astype(object).where(column.notna(), None).tolist() for column in columns.values()), strict=True
-    )
-    return [{name: value for name, value in zip(columns, row, strict=True) if value is not None} for row in rows]
 
 
 def new_request_id() -> str:

@@ -10,7 +10,7 @@ from dvc.repo import Repo
 
 from ..project.errors import StepError
 from ..project.files import replace_file
-from ..project.root import find_root
+from ..project.root import find_root, pipeline_of
 from ..project.settings import read_settings
 from ..track.lineage import record_data
 from ..track.processes import Caller
@@ -27,7 +27,8 @@ __all__ = ["run_step"]
 def run_step(notebook: Path, caller: Caller, execute: Callable[..., Execution] = execute_notebook) -> None:
     """Run the step that `notebook` is; `execute` runs its cells.
 
-    Reads its stage in dvc.yaml and its section of params.yaml; writes the executed notebook and its page to reports/.
+    Reads its stage in dvc.yaml and its section of params.yaml, those beside it for a notebook in pipelines/; writes the
+    executed notebook and its page to reports/.
 
     Raises
     ------
@@ -40,9 +41,10 @@ def run_step(notebook: Path, caller: Caller, execute: Callable[..., Execution] =
     if not notebook.is_file():
         raise StepError(f"There is no notebook {notebook}.")
     with Repo(str(root)) as repo:
-        stage = stage_of(repo, step)
+        pipeline = pipeline_of(root, notebook)
+        stage = stage_of(repo, step, pipeline)
         try:
-            parameters = step_parameters(root / "params.yaml", step)
+            parameters = step_parameters(pipeline / "params.yaml", step)
             check_parameters(parameters, notebook_parameters(notebook), step, notebook.relative_to(root).as_posix())
             with track_step(root, step, notebook, parameters, caller) as run:
                 reads = input_files(repo, stage)

@@ -6,6 +6,7 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
 from ..project.errors import StepError
+from ..project.root import find_pipelines
 from ..track.data_file import DataFile
 
 __all__ = [
@@ -20,19 +21,26 @@ __all__ = [
 
 
 def stages_of(repo: Repo) -> dict:
-    """Return the stages of dvc.yaml by name, with all variables resolved."""
+    """Return the stages of the main pipeline by name, with all variables resolved, and what `dvc add` took."""
+    side = [folder for folder in find_pipelines(Path(repo.root_dir)) if folder != Path(repo.root_dir)]
+    return {stage.addressing: stage for stage in _all_stages(repo) if Path(stage.path).parent not in side}
+
+
+def stage_of(repo: Repo, step: str, pipeline: Path | None = None):
+    """Return the stage `step` of the dvc.yaml in the folder `pipeline`, the project's unless given."""
+    folder = pipeline or Path(repo.root_dir)
+    found = {stage.name: stage for stage in _all_stages(repo) if Path(stage.path) == folder / "dvc.yaml"}
+    if step not in found:
+        file = (folder / "dvc.yaml").relative_to(repo.root_dir).as_posix()
+        raise StepError(f"{file} has no stage `{step}`; it has {', '.join(found)}.")
+    return found[step]
+
+
+def _all_stages(repo: Repo) -> list:
     try:
-        return {stage.addressing: stage for stage in repo.index.stages}
+        return list(repo.index.stages)
     except DvcException as error:
         raise StepError(f"dvc.yaml cannot be used: {error}") from error
-
-
-def stage_of(repo: Repo, step: str):
-    """Return the stage `step` of dvc.yaml."""
-    stages = stages_of(repo)
-    if step not in stages:
-        raise StepError(f"dvc.yaml has no stage `{step}`; it has {', '.join(stages)}.")
-    return stages[step]
 
 
 def input_files(repo: Repo, stage) -> list[DataFile]:

@@ -10,7 +10,7 @@ import pandas as pd
 from .baseline import count_classes, share_per_bin, take_known
 from .correlation import NUMBERS, correlate, rank_columns
 
-__all__ = ["list_moves"]
+__all__ = ["list_moves", "score_shares", "stability_index"]
 
 FALSE_ALARMS = 0.001  # of one statistic over a whole table in which nothing moved
 Move = tuple[str, str, float, str]  # column, statistic, value, text
@@ -65,9 +65,8 @@ def move_mean(name: str, what: str, now: np.ndarray, was: dict, chance: float) -
 def move_bins(name: str, shares: np.ndarray, rows: int, was: dict, chance: float) -> Iterator[Move]:
     """Yield the population stability index, with the bin that moved most as its text."""
     bins, edges = len(shares), [f"{edge:.6g}" for edge in was["edges"]]
-    before = (np.array(was["shares"]) * was["known"] + 0.5) / (was["known"] + bins / 2)
-    after = (shares * rows + 0.5) / (rows + bins / 2)
-    psi = float(((after - before) * np.log(after / before)).sum())
+    counts = (np.array(was["shares"]) * was["known"], shares * rows)
+    psi, (before, after) = stability_index(*counts), map(smooth_shares, counts)
     # By chance, psi / (1 / rows + 1 / rows before) follows chi-squared; this bounds its tail (Laurent, Massart).
     tail = chance**2 / 2
     if psi > (1 / rows + 1 / was["known"]) * (bins - 1 + 2 * math.sqrt((bins - 1) * tail) + 2 * tail):
@@ -75,6 +74,17 @@ def move_bins(name: str, shares: np.ndarray, rows: int, was: dict, chance: float
         over, up_to = [""] + [f" over {edge}" for edge in edges], [f" up to {edge}" for edge in edges] + [""]
         text = f"{shares[most]:.1%} are{over[most]}{up_to[most]} against {was['shares'][most]:.1%} in the baseline"
         yield name, "psi", psi, text
+
+
+def stability_index(before: np.ndarray, after: np.ndarray) -> float:
+    """Return the population stability index of two counts of the same bins; half a row is added to each bin."""
+    before, after = smooth_shares(before), smooth_shares(after)
+    return float(((after - before) * np.log(after / before)).sum())
+
+
+def smooth_shares(counts: np.ndarray) -> np.ndarray:
+    """Return the share of each bin, as if it had half a row more: none is 0."""
+    return (counts + 0.5) / (counts.sum() + len(counts) / 2)
 
 
 def move_classes(name: str, counts: pd.Series, was: dict, columns: int) -> Iterator[Move]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import nbformat
 
 from ...project.errors import StepError
+from ...project.root import find_notebooks
 from ..compare.side import git
 from .history import Commit, describe_change, read_history
 from .links import Site, adapt_markdown, link_report
@@ -52,7 +53,7 @@ def _write_source(site: Site, commits: list[Commit], skipped: int) -> str:
             copy = site.source / file.relative_to(site.root)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, copy)
-    for notebook in sorted((site.root / "notebooks").glob("*.ipynb")):
+    for notebook in find_notebooks(site.root):
         _write_notebook(site, notebook)
     pages = [file.relative_to(site.root).as_posix() for file in documents if file.suffix == ".md"]
     for page in pages:
@@ -68,7 +69,7 @@ def _write_source(site: Site, commits: list[Commit], skipped: int) -> str:
 
 def _write_notebook(site: Site, notebook: Path) -> None:
     """Write the page of a step, with a link to what it was when it was last executed."""
-    page, report = f"notebooks/{notebook.name}", f"reports/{notebook.stem}.html"
+    page, report = notebook.relative_to(site.root).as_posix(), f"reports/{notebook.stem}.html"
     executed = link_report(page, report, "The latest report") + ": this notebook executed, with tables and plots."
     process_notebook(notebook, site.source / page, executed if report in site.reports else "")
     shown = nbformat.read(site.source / page, as_version=4)

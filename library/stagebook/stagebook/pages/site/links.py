@@ -15,6 +15,7 @@ __all__ = ["Site", "adapt_markdown", "link_report"]
 
 FENCE = re.compile(r"(^ {0,3}```.*?^ {0,3}```[ \t]*$)", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?<!!)\[((?:[^\[\]\\]|\\.)*)\]\((<[^>\n]+>|[^()\s]+)\)")
+STEPS = ("notebooks/", "pipelines/")
 WRITTEN_LATER = ("data", "docs/data", "models", "reports")  # by a run or by `stagebook catalog`
 
 
@@ -52,7 +53,7 @@ def _adapt_link(site: Site, page: str, link: re.Match) -> str:
     path, _, anchor = target.partition("#")
     if not path or re.match(r"[a-z]+:|/", path):
         return link[0]
-    for start in (Path(page).parent, Path("reports") if page.startswith("notebooks/") else None):
+    for start in (Path(page).parent, Path("reports") if page.startswith(STEPS) else None):
         file = normpath(start / path) if start else ""
         if file in site.reports:
             return link_report(page, file, text)
@@ -60,7 +61,7 @@ def _adapt_link(site: Site, page: str, link: re.Match) -> str:
             if file and ((site.source / there).is_file() or _take(site, there)):
                 return f"[{text}](<{_relative(page, there)}{'#' * bool(anchor)}{anchor}>)"
     file = normpath(Path(page).parent / path)
-    later = page.startswith("notebooks/") or any(f"{file}/".startswith(f"{folder}/") for folder in WRITTEN_LATER)
+    later = page.startswith(STEPS) or any(f"{file}/".startswith(f"{folder}/") for folder in WRITTEN_LATER)
     return text if later or (site.root / file).is_dir() else link[0]
 
 

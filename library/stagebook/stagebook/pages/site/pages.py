@@ -9,6 +9,7 @@ import networkx as nx
 from ...card.facts import collect_facts
 from ...card.render import render
 from ...project.markdown import link, prose, table
+from ...project.root import find_notebooks
 from ..catalog.diagram import STYLES
 from ..catalog.graph import Graph, Step, read_graph
 from .flowchart import Flowchart, Node, draw_flowchart
@@ -51,7 +52,8 @@ def write_start_page(
     first += [link("The data", data[0])] if data else []
     lines = [_overview(site, title, commits), "## More", "", *(f"- {one}" for one in first), ""]
     lines += _toctree("Reports", ["reports.md"])
-    lines += _toctree("Notebooks", sorted(f"notebooks/{file.name}" for file in (site.source / "notebooks").glob("*")))
+    notebooks = [file.relative_to(site.root).as_posix() for file in find_notebooks(site.root)]
+    lines += _toctree("Notebooks", [name for name in notebooks if (site.source / name).is_file()])
     lines += _toctree("Documents", documents) + _toctree("Data", data) + _toctree("The library", manual)
     (site.source / "index.md").write_text("\n".join([*lines, ""]), encoding="utf-8")
 

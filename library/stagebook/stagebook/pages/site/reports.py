@@ -5,6 +5,7 @@ import re
 import shutil
 from pathlib import Path
 
+from ...project.root import find_notebooks
 from .links import Site, link_report
 
 __all__ = ["CARDS", "COMPARISON", "copy_reports", "find_reports"]
@@ -39,8 +40,9 @@ def copy_reports(site: Site, folder: Path, title: str, change: str) -> None:
 
 
 def _add_navigation(site: Site, report: str, text: str, title: str, change: str) -> str:
-    notebook = f"notebooks/{Path(report).stem}.ipynb"
-    of_step = Path(report).parent == Path("reports") and (site.source / notebook).is_file()
+    steps = {file.stem: file.relative_to(site.root).as_posix() for file in find_notebooks(site.root)}
+    notebook = steps.get(Path(report).stem, "")
+    of_step = Path(report).parent == Path("reports") and notebook and (site.source / notebook).is_file()
     targets = {"index.html": title, "reports.html": "Reports"}
     targets |= {notebook.replace(".ipynb", ".html"): "This notebook with its functions"} if of_step else {}
     targets |= {file: name for file, name in CARDS.items() if file in site.reports and file != report}

@@ -121,7 +121,7 @@ class Finding:
 def _rewrite_tree(tree: Path, renames: Renames) -> list[Finding]:
     """Rewrite the Python and the notebooks of a tree; return what it could not rewrite."""
     findings, changed = [], []
-    for top in ("code", "notebooks", "tests"):
+    for top in ("code", "notebooks", "pipelines", "tests"):
         for path in sorted((tree / top).rglob("*")):
             if path.suffix in (".py", ".ipynb") and path.is_file():
                 is_notebook = path.suffix == ".ipynb"

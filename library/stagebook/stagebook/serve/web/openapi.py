@@ -140,7 +140,8 @@ def _ask_example(served: Served, service: Service) -> tuple[dict | None, dict | 
     try:
         table = prepare_rows(to_table([contract.example], contract), contract, service.prepare, service.join)
         columns = {name: table[name].tolist() for name in contract.features}
-        predictions = service.predict(columns, served)
+        control = {"control": False} if service.control_share else {}
+        predictions = [one | control for one in service.predict(columns, served)]
     except Exception:  # noqa: BLE001 such as a feature store that is away: a page without this example still helps
         return None, None
     head = {"request_id": REQUEST_ID, "model": served.package.name, "version": served.package.version}

@@ -118,8 +118,8 @@ def describe_field(column: Column, choices: list[str]) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def make_answer(contract: Contract) -> type[BaseModel]:
-    """Return the model of the answer to a request."""
+def make_answer(contract: Contract, control: bool = False) -> type[BaseModel]:
+    """Return the model of the answer to a request; with `control`, each row tells whether it is in the control group."""
     task = contract.task
     known = Literal[tuple(task.classes)] if task.classes else float
     fields: dict[str, Any] = {"prediction": (known | None, Field(None, description=f"{task.target} as predicted"))}
@@ -127,6 +127,8 @@ def make_answer(contract: Contract) -> type[BaseModel]:
         fields["probability"] = (float, Field(description=f"of {task.classes[-1]}", ge=0, le=1))
     if task.kind == "regression":
         fields |= {name: (float | None, Field(None, description="interval")) for name in ("lower", "upper")}
+    if control:
+        fields["control"] = (bool, Field(description="true: in the control group; do not act on the prediction"))
     open_row = ConfigDict(extra="allow")  # probability_<class>
     row = create_model("Prediction", __config__=open_row, **fields)
     return create_model(
