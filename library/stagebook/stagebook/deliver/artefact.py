@@ -62,9 +62,8 @@ def build_artefact(root: Path, champion: Champion, folder: Path) -> Artefact:
             if (root / name).is_file():
                 (new / name).parent.mkdir(exist_ok=True)
                 shutil.copyfile(root / name, new / name)
-        (new / "environments").mkdir()
-        for pins in (root / "environments").glob("constraints-*.txt"):
-            shutil.copyfile(pins, new / "environments" / pins.name)
+        if (root / "environments").is_dir():  # pinned versions, and how images are made
+            shutil.copytree(root / "environments", new / "environments", ignore=LEFT)
         shutil.copytree(root / "code", new / "code", ignore=LEFT)
         shutil.copytree(Path(__file__).parents[1], new / LIBRARY / "stagebook", ignore=LEFT)
         _write_model(champion, new / MODEL)

@@ -39,7 +39,17 @@ PATIENCE = 10.0  # seconds to wait for the registry where a copy of a champion i
 LOG_FORMAT = '{"time": "%(asctime)s", "level": "%(levelname)s", "logger": "%(name)s", "message": %(message)r}'
 
 
-def serve(root: Path, name: str, host: str, port: int, model: str, certificate: str, key_file: str, log: bool) -> int:
+def serve(
+    root: Path,
+    name: str,
+    host: str,
+    port: int,
+    model: str,
+    certificate: str,
+    key_file: str,
+    log: bool,
+    behind_proxy: bool = False,
+) -> int:
     """Serve a model until SIGTERM or Ctrl-C, which first answers all open requests and writes the log.
 
     Parameters
@@ -55,8 +65,10 @@ def serve(root: Path, name: str, host: str, port: int, model: str, certificate: 
         PEM files for TLS; empty: plain HTTP.
     log : bool
         Whether predictions are logged.
+    behind_proxy : bool
+        Another host needs no certificate: a proxy in front of it has one. It still needs the key.
     """
-    check_address(host, port, certificate, key_file)
+    check_address(host, port, certificate, key_file, behind_proxy)
     exports_telemetry()  # fails now, not at the first request
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn sends it again when all is answered
     settings = read_settings(root)["serve"]
@@ -87,12 +99,13 @@ def serve(root: Path, name: str, host: str, port: int, model: str, certificate: 
     return 0
 
 
-def check_address(host: str, port: int, certificate: str, key_file: str) -> None:
+def check_address(host: str, port: int, certificate: str, key_file: str, behind_proxy: bool = False) -> None:
     """Raise StepError for an open address without TLS and key, for a bad certificate, and for a port that is taken."""
-    if host not in LOOPBACK and not (certificate and os.environ.get(KEY_VARIABLE)):
+    if host not in LOOPBACK and not ((certificate or behind_proxy) and os.environ.get(KEY_VARIABLE)):
         raise StepError(
             f"{host} can be reached from other machines. That needs `--certificate FILE --key FILE` and an API key in the "
-            f"environment variable {KEY_VARIABLE}; or put a proxy that has both in front of 127.0.0.1."
+            f"environment variable {KEY_VARIABLE}; or put a proxy that has both in front of 127.0.0.1. In a container whose "
+            f"proxy has TLS: `--behind-proxy` and {KEY_VARIABLE}."
         )
     if certificate:
         try:
