@@ -32,10 +32,10 @@ def deploy(to: str, why: str, approved_by: str, rollback: bool, stop: bool) -> N
     with _registry() as name:
         if rollback:
             said = delivery.roll_back(root, name, to, why)
-            tell(f"Rollback of {name}", f"{said} {why}", event="rollback", model=name)
+            tell(f"Rollback of {name}", said, why, event="rollback", model=name)
         elif to:
             said = delivery.deploy(root, name, to, why, approved_by)
-            tell(f"Deployed {name} to {to}", f"{said} {why}", event="deployment", model=name, environment=to)
+            tell(f"Deployed {name} to {to}", said, why, event="deployment", model=name, environment=to)
         else:
             raise StepError("which environment? `stagebook deploy --to staging`; `stagebook environments` lists them.")
     print(said)

@@ -79,7 +79,7 @@ def rollback(why: str) -> None:
     with _registry() as name:
         said = f"{name}: version {rollback(name, why)[-1].version} is champion again."
         print(said)
-    tell(f"Rollback of {name}", f"{said} {why}", event="rollback", model=name)
+    tell(f"Rollback of {name}", said, why, event="rollback", model=name)
 
 
 @command(GROUP)

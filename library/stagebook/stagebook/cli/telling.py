@@ -10,14 +10,14 @@ from ..project.errors import StepError
 __all__ = ["tell", "tell_verdict"]
 
 
-def tell(title: str, text: str, **facts: object) -> None:
+def tell(title: str, text: str, why: str = "", **facts: object) -> None:
     """Send a message to NOTIFY_URL, if it is set; a warning says that it was not taken."""
     if not os.environ.get("NOTIFY_URL"):
         return
     from ..automate.notify import notify
 
     try:
-        notify(title, text, **facts)
+        notify(title, f"{text} Why: {why}" if why else text, **facts)
     except StepError as error:
         print(f"WARNING: nobody was told: {error}", file=sys.stderr)
 
