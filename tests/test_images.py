@@ -220,7 +220,7 @@ def test_the_image_for_batches_checks_its_model(base, containers, tmp_path, monk
     try:
         said = buildah("run", container, "--", *config["Cmd"])
         assert "tiny version 1: 4 rows of the test vector are answered as by the champion" in said
-        ask = "from tiny_model import predict; print(predict([dict(price=1, age=90, paid=1, kind='new')]))"
+        ask = "from tiny_model import predict; print(predict([dict(price=1, age=10, paid=1, kind='old')]))"
         assert "'prediction': 'late'" in buildah("run", container, "--", "python3", "-c", ask)
     finally:
         buildah("rm", container, check=False)

@@ -148,6 +148,14 @@ def deployed(delivery):
     return delivery
 
 
+def started(folder):
+    """Return the digest of the service that was started last; empty while there is none."""
+    try:
+        return json.loads((folder / "service.json").read_text())["digest"]
+    except OSError:
+        return ""
+
+
 def processes_in(folder):
     """Return the services that run releases of an environment."""
     found = []
@@ -212,7 +220,7 @@ def test_a_smoke_test_compares_answers(deployed, tmp_path):
 def test_one_deployment_at_a_time_and_one_that_is_killed_is_undone(deployed):
     old, folder = deployed.ask("staging"), deployed.folder("staging")
     first = deployed.start("deploy", "--to", "staging")
-    wait_for(lambda: (folder / "candidate.json").exists())
+    wait_for(lambda: (folder / "candidate.json").exists(), 240)
     said = deployed.call("deploy", "--to", "staging", ok=False)
     assert "another deployment to staging is under way" in said
     first.kill()
@@ -220,7 +228,7 @@ def test_one_deployment_at_a_time_and_one_that_is_killed_is_undone(deployed):
     assert deployed.ask("staging") == old, "killed while the new one was tried out"
 
     second = deployed.start("deploy", "--to", "staging")
-    wait_for(lambda: json.loads((folder / "service.json").read_text())["digest"] != old[1], 120)
+    wait_for(lambda: started(folder) not in ("", old[1]), 240)
     second.kill()
     second.wait()
     said = deployed.call("deploy", "--rollback", "--to", "staging", "--why", "look", ok=False)
