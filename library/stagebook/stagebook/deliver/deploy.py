@@ -1,6 +1,7 @@
 """Put the champion into an environment, test it there, record it; and go back to the release before."""
 
 import errno
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -110,9 +111,11 @@ def _locked(environment: Environment) -> Iterator[None]:
     except Timeout:
         raise StepError(f"another deployment to {environment.name} is under way; wait for its end.") from None
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+        copied = isinstance(error, shutil.Error)  # a list of files that could not be copied, each with its reason
+        if not copied and error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
             raise
-        raise StepError(f"{environment.name}: nothing was deployed, {folder} cannot be written: {error}") from error
+        reason = error.args[0][0][2] if copied else error
+        raise StepError(f"{environment.name}: nothing was deployed, {folder} cannot be written: {reason}") from error
 
 
 def open_target(root: Path, environment: Environment) -> Target:
