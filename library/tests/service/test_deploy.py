@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -221,6 +222,7 @@ def test_one_deployment_at_a_time_and_one_that_is_killed_is_undone(deployed):
     old, folder = deployed.ask("staging"), deployed.folder("staging")
     first = deployed.start("deploy", "--to", "staging")
     wait_for(lambda: (folder / "candidate.json").exists(), 240)
+    first.send_signal(signal.SIGSTOP)  # so that it stays there
     said = deployed.call("deploy", "--to", "staging", ok=False)
     assert "another deployment to staging is under way" in said
     first.kill()
@@ -228,13 +230,21 @@ def test_one_deployment_at_a_time_and_one_that_is_killed_is_undone(deployed):
     assert deployed.ask("staging") == old, "killed while the new one was tried out"
 
     second = deployed.start("deploy", "--to", "staging")
-    wait_for(lambda: started(folder) not in ("", old[1]), 240)
+    wait_for(lambda: (folder / "next.json").exists(), 240)
     second.kill()
     second.wait()
-    said = deployed.call("deploy", "--rollback", "--to", "staging", "--why", "look", ok=False)
-    assert f"staging: {old[1][:12]}, the last that was recorded, is started again" in said
-    assert "there is nothing to go back to" in said
-    assert deployed.ask("staging") == old, "killed after the exchange, before it was recorded"
+    assert old[1] == started(folder) and deployed.ask("staging"), "killed while the new one starts beside the old one"
+
+    third = deployed.start("deploy", "--to", "staging")
+    wait_for(lambda: started(folder) not in ("", old[1]), 240)
+    third.kill()
+    third.wait()
+    recorded = [entry.version for entry in deployed.log("staging")]
+    said = deployed.call("deploy", "--rollback", "--to", "staging", "--why", "look", ok=recorded == [1, 2])
+    if recorded == [1]:  # killed after the exchange, before it was recorded
+        assert f"staging: {old[1][:12]}, the last that was recorded, is started again" in said
+        assert "there is nothing to go back to" in said
+    assert deployed.ask("staging") == old
     assert len(processes_in(folder)) == 1, "nothing else is left running"
     deployed.call("deploy", "--to", "staging")
     assert deployed.ask("staging")[0] == "2"

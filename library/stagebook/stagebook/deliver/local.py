@@ -27,7 +27,7 @@ from .smoke import run_smoke_test, wait_until_ready
 
 __all__ = ["LocalTarget", "Releases"]
 
-SERVICE, CANDIDATE, LOG = "service.json", "candidate.json", "service.log"
+SERVICE, NEXT, CANDIDATE, LOG = "service.json", "next.json", "candidate.json", "service.log"
 # The last is how GitHub's runner finds what a job left running, to end it.
 NOT_HANDED_ON = (KEY_VARIABLE, ARTEFACT_VARIABLE, "RUNNER_TRACKING_ID")
 KEPT = 5  # releases, to go back to
@@ -94,16 +94,18 @@ class LocalTarget(Releases):
     def settle(self, recorded: str) -> None:
         """Bring the environment back to the artefact that the history has, after a deployment that was cut off."""
         self._stop(CANDIDATE)
+        self._stop(NEXT)
         for left in (self.folder / "releases").glob(".partial-*"):
             shutil.rmtree(left)
-        if self.running() != recorded:
+        if self.running() == recorded:
+            return
+        if recorded and (kept := self.find_kept(recorded)):
+            print(
+                f"{self.environment.name}: {recorded[:12]}, the last that was recorded, is started again.", flush=True
+            )
+            self._replace(kept)
+        else:
             self._stop(SERVICE)
-            if recorded and (kept := self.find_kept(recorded)):
-                print(
-                    f"{self.environment.name}: {recorded[:12]}, the last that was recorded, is started again.",
-                    flush=True,
-                )
-                self._start(kept)
 
     def running(self) -> str:
         """Return the digest of the artefact that runs; empty if none does."""
@@ -140,33 +142,38 @@ class LocalTarget(Releases):
     @contextmanager
     def exchange(self, artefact: Artefact, before: Artefact | None):
         """Run `artefact` instead of `before` for the block; go back if it does not start or the block fails."""
-        with self._returns_to(before, self._served_with()):
-            self._stop(SERVICE)
-            self._start(artefact)
+        variables, key = self._served_with(), self.key
+        self._replace(artefact)
+        try:
             yield {}
+        except BaseException:
+            if before:
+                self.variables, self.key = variables, variables.get(KEY_VARIABLE, key)
+                self._replace(before)
+            else:
+                self._stop(SERVICE)
+            raise
         self.forget_old(artefact)
 
-    @contextmanager
-    def _returns_to(self, before: Artefact | None, variables: dict[str, str]):
-        try:
-            yield
-        except BaseException:
-            self._stop(SERVICE)
-            if before:
-                self.variables, self.key = variables, variables.get(KEY_VARIABLE, "")
-                self._start(before)
-            raise
-
-    def _start(self, artefact: Artefact) -> None:
+    def _replace(self, artefact: Artefact) -> None:
+        """Let a release answer on the port of the environment, then end the service that did; it stays if that fails."""
         port = self.environment.port
         try:
-            socket.create_server(("127.0.0.1", port)).close()
+            socket.create_server(("127.0.0.1", port), reuse_port=True).close()
         except OSError as error:
             raise StepError(
                 f"port {port} of {self.environment.name} is taken by another program ({error.strerror}). "
                 "End that, or change `address` in docs/environments.yaml."
             ) from error
-        process = self._run(artefact, port, SERVICE)
+        try:
+            process = self._run(artefact, port, NEXT, "--share-port")
+            wait_until_ready(self.environment.address, artefact, self.key, ended=lambda: self._why_ended(process))
+        except BaseException:
+            self._stop(NEXT)
+            raise
+        old = _find(self._read(SERVICE))
+        (self.folder / NEXT).replace(self.folder / SERVICE)
+        _end(old)
         wait_until_ready(self.environment.address, artefact, self.key, ended=lambda: self._why_ended(process))
 
     def _run(self, artefact: Artefact, port: int, state: str, *words: str) -> subprocess.Popen:
@@ -202,13 +209,7 @@ class LocalTarget(Releases):
     def _stop(self, state: str) -> bool:
         """End a process by its own file; it answers its open requests first."""
         found = _find(self._read(state))
-        if found:
-            found.terminate()
-            try:
-                found.wait(40)
-            except psutil.TimeoutExpired:
-                found.kill()
-                found.wait(10)
+        _end(found)
         (self.folder / state).unlink(missing_ok=True)
         return found is not None
 
@@ -217,6 +218,19 @@ class LocalTarget(Releases):
             return json.loads((self.folder / state).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
+
+
+def _end(process: psutil.Process | None) -> None:
+    """Let a service answer its open requests and end; kill it if it does not."""
+    if process is None:
+        return
+    with suppress(psutil.NoSuchProcess):
+        process.terminate()
+        try:
+            process.wait(40)
+        except psutil.TimeoutExpired:
+            process.kill()
+            process.wait(10)
 
 
 def _find(state: dict) -> psutil.Process | None:

@@ -27,12 +27,13 @@ def wait_until_ready(
 
     `ended` returns why there is nothing to wait for any more, if so.
     """
-    until, state, session = time.monotonic() + seconds, "nothing answers", _session(key)
+    until, state = time.monotonic() + seconds, "nothing answers"
     while time.monotonic() < until:
         if reason := ended():
             raise SmokeError(reason)
         try:
-            ready = session.get(f"{address}/ready", timeout=10).json()
+            with _session(key) as session:  # another connection each time: two services may share the port
+                ready = session.get(f"{address}/ready", timeout=10).json()
             if ready.get("artefact") != artefact.digest:
                 state = f"artefact {str(ready.get('artefact'))[:12]} answers, not {artefact.short}"
             elif ready["status"] == "ready":
