@@ -35,6 +35,7 @@ OPTIONS = {
     "gitlab": {"ci": "gitlab"},
     "own data, both hosts, server": OWN | {"ci": "both", "tracking": "server"},
     "full": {"governance": "full"},
+    "containers": {"deployment": "containers"},
     "full, gitlab": {"governance": "full", "ci": "gitlab"},
     "full, both hosts": {"governance": "full", "ci": "both"},
     "own data, full": OWN | {"governance": "full"},
@@ -57,7 +58,8 @@ code/PACKAGE/deployment/__init__.py code/PACKAGE/deployment/app.py code/PACKAGE/
 code/PACKAGE/features/__init__.py code/PACKAGE/features/build.py code/PACKAGE/features/registry.py
 code/PACKAGE/models/__init__.py code/PACKAGE/models/candidates.py code/PACKAGE/models/evaluate.py
 data/README.md data/interim/.gitkeep data/processed/.gitkeep data/raw/.gitkeep
-docs/behaviour.yaml docs/conf.py docs/monitoring.yaml docs/requirements.yaml docs/solution_architecture.md
+docs/behaviour.yaml docs/conf.py docs/environments.yaml docs/monitoring.yaml docs/requirements.yaml
+docs/solution_architecture.md
 environments/README.md environments/conda.yaml environments/constraints-3.11.txt environments/constraints-3.12.txt
 environments/constraints-3.13.txt
 models/.gitkeep reports/.gitkeep
@@ -84,6 +86,13 @@ tests/unit/test_leakage.py tests/unit/test_registry.py
 .github/workflows/release.yaml .github/workflows/train.yaml
 """,
     ("ci", "gitlab"): ".gitlab-ci.yml",
+    ("deployment", "containers"): """
+.containerignore environments/images/batch.Containerfile environments/images/pipeline.Containerfile
+environments/images/service.Containerfile environments/images/service.txt kubernetes/put.sh
+kubernetes/base/autoscaler.yaml kubernetes/base/deployment.yaml kubernetes/base/disruption.yaml
+kubernetes/base/kustomization.yaml kubernetes/base/service.yaml kubernetes/overlays/production/kustomization.yaml
+kubernetes/overlays/staging/kustomization.yaml
+""",
     ("ci+governance", "github+full"): """
 .github/CODEOWNERS .github/ISSUE_TEMPLATE/1-ask.yml .github/ISSUE_TEMPLATE/2-data-acquisition.yml
 .github/ISSUE_TEMPLATE/3-data-create.yml .github/ISSUE_TEMPLATE/4-explore.yml .github/ISSUE_TEMPLATE/5-experiment.yml
@@ -100,7 +109,7 @@ LIBRARY = TEMPLATE / "library" / "stagebook"
 
 def expected_files(answers: dict[str, str]) -> set[str]:
     """Return the files outside the library that a project with these answers has."""
-    chosen = {"data": "flights", "ci": "github", "governance": "basic", "tracking": "embedded"} | answers
+    chosen = {"data": "flights", "ci": "github", "governance": "basic", "tracking": "embedded", "deployment": "local"} | answers
     slug = answers.get("project_slug", "my-data" if chosen["data"] == "own" else "flight-delays")
     files = FILES
     for (questions, given), more in FILES_OF.items():

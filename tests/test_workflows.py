@@ -13,7 +13,7 @@ from pathlib import Path
 import mlflow
 import pytest
 from baked import Project, contents, share_environment, wait_for
-from hosted import GitHub, Runner, plain_environment
+from hosted import Collector, GitHub, Runner, plain_environment
 from ruamel.yaml import YAML
 from servers import find_python, free_port
 
@@ -94,6 +94,7 @@ KNOWN = {
     "inputs.parameters": "",
     "github.event.client_payload.parameters": "",
     "vars.DEPLOY_PAGES == 'true'": "false",
+    "secrets.NOTIFY_URL": "",
 }
 PULL_REQUEST = {"GITHUB_REF": "refs/pull/7/merge", "GITHUB_BASE_REF": "main"}
 PUSH = {"GITHUB_REF": "refs/heads/main", "GITHUB_BASE_REF": ""}
@@ -278,14 +279,35 @@ def test_training_says_what_stands_in_its_way_and_proposes_nothing(clone, github
 
 
 @pytest.mark.full
-def test_release_has_package_site_reports_and_champion(clone):
+def test_release_has_package_site_reports_and_champion_and_goes_to_staging_and_production(clone):
     runner = clone()
     runner.run("release.yaml", "build")
     artefact = runner.artefacts["release"]
     assert {"build/site/index.html", "reports/card/model_card.html", "models/champion/MLmodel"} <= artefact
-    library, package = sorted((file for file in artefact if file.endswith(".whl")), reverse=True)
+    library, model, package = sorted((file for file in artefact if file.endswith(".whl")), reverse=True)
+    assert re.fullmatch(r"dist/flight_delays_model-\d+-py3-none-any.whl", model)
     assert re.fullmatch(r"dist/stagebook-[\d.]+\+vendored-py3-none-any.whl", library)
     assert re.fullmatch(r"dist/flight_delays-[\d.]+-py3-none-any.whl", package)
+
+    project, hook = Project(runner.folder), Collector()
+    ports = {8002: free_port(), 8003: free_port()}
+    project.edit("docs/environments.yaml", {f":{port}": f":{free}" for port, free in ports.items()})
+    with hook:
+        runner.known["secrets.NOTIFY_URL"] = hook.address
+        try:
+            runner.run("release.yaml", "production", ok=False)
+            assert "production needs what passed the smoke test in staging; nothing did" in runner.said[runner.failed]
+            for job in ("staging", "production"):
+                runner.run("release.yaml", job)
+            state = [
+                json.load(urllib.request.urlopen(f"http://127.0.0.1:{port}/ready", timeout=10))
+                for port in ports.values()
+            ]
+            assert state[0]["artefact"] == state[1]["artefact"]
+            assert [one["environment"] for one in hook.received] == ["staging", "production"]
+        finally:
+            for name in ("staging", "production"):
+                project.run("stagebook", "deploy", "--to", name, "--stop", ok=None)
 
 
 @pytest.mark.full

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 from stagebook.data.schema import Schema
+from stagebook.deliver.environments import Environments
 from stagebook.evaluate.inspection.behaviour_file import Behaviour
 from stagebook.gate.requirements import Requirements
 from stagebook.monitor.settings import Monitoring
@@ -18,6 +19,7 @@ MODELS = {
     "monitoring.json": ("docs/monitoring.yaml", Monitoring),
     "behaviour.json": ("docs/behaviour.yaml", Behaviour),
     "schema.json": ("data/schema.yaml", Schema),
+    "environments.json": ("docs/environments.yaml", Environments),
 }
 
 

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 import httpx
+import mlflow
 import numpy as np
 import pandas as pd
 from samples import write_project
@@ -79,6 +80,44 @@ def write_model(folder: Path, version: str = "1", seed: int = 0) -> Path:
     write_contract(contract, folder / FILE)
     (folder / "about.json").write_text(json.dumps({"model": "tiny", "version": version}), encoding="utf-8")
     return folder
+
+
+class Never(mlflow.pyfunc.PythonModel):
+    """What MLflow runs; the service does not."""
+
+    def predict(self, context, model_input, params=None):
+        return model_input
+
+
+def fill_registry(folder: Path, versions: tuple[int, ...] = (1, 2)) -> str:
+    """Make a registry with versions of `tiny`, none of them champion, and connect to it; return its address.
+
+    Version 2 has a model card.
+    """
+    folder.mkdir()
+    uri = f"sqlite:///{folder}/mlflow.db"
+    mlflow.set_tracking_uri(uri)
+    experiment = mlflow.create_experiment("e", artifact_location=(folder / "mlruns").as_uri())
+    client = mlflow.MlflowClient()
+    client.create_registered_model("tiny")
+    config = {"task": "binary", "classes": json.dumps(TASK.classes), "threshold": "0.5"}
+    for version in versions:
+        source = write_model(folder / f"model{version}", seed=version)
+        with mlflow.start_run(experiment_id=experiment):
+            files = {"model": str(source / "model.onnx"), "request": str(source / FILE)}
+            logged = mlflow.pyfunc.log_model(
+                name="model",
+                python_model=Never(),
+                artifacts=files,
+                model_config=config,
+                input_example=inputs_of(3, version)[0],
+                pip_requirements=["mlflow"],
+            )
+            if version == 2:
+                mlflow.log_text("<h1>Card of 2</h1>", "card/model_card.html")
+            tags = {"package_md5": f"hash-of-{version}"}
+            client.create_model_version("tiny", logged.model_uri, logged.run_id, tags, model_id=logged.model_id)
+    return uri
 
 
 def write_service(folder: Path, settings: str = "") -> Path:

@@ -8,13 +8,11 @@ import threading
 import time
 
 import httpx
-import mlflow
 import pytest
-from serving import EXAMPLE, TASK, inputs_of, onnx_of, serving, wait_for, write_model, write_service
+from serving import EXAMPLE, TASK, fill_registry, inputs_of, onnx_of, serving, wait_for, write_model, write_service
 from stagebook.project.errors import RegistryError
 from stagebook.project.files import write_json
 from stagebook.registry.history import append
-from stagebook.request.contract import FILE
 from stagebook.serve.follow import CURRENT, STATUS, fetch_champion
 from stagebook.serve.predictor import Predictor
 
@@ -82,37 +80,12 @@ def test_a_broken_model_is_not_taken_and_ready_says_so(root):
     assert (root / "serve.out").read_text().count("Traceback") <= 4, "once for each fault, not once a second"
 
 
-class Never(mlflow.pyfunc.PythonModel):
-    """What MLflow runs; the service does not."""
-
-    def predict(self, context, model_input, params=None):
-        return model_input
-
-
 @pytest.fixture
 def registry(tmp_path, monkeypatch):
     """A registry with versions 1 and 2 of `tiny`, none of them champion."""
     monkeypatch.setenv("GITHUB_ACTOR", "somebody")
-    folder = tmp_path / "registry"
-    folder.mkdir()
-    uri = f"sqlite:///{folder}/mlflow.db"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    mlflow.set_tracking_uri(uri)
-    experiment = mlflow.create_experiment("e", artifact_location=(folder / "mlruns").as_uri())
-    client = mlflow.MlflowClient()
-    client.create_registered_model("tiny")
-    config = {"task": "binary", "classes": json.dumps(TASK.classes), "threshold": "0.5"}
-    for version in (1, 2):
-        source = write_model(tmp_path / f"model{version}", seed=version)
-        with mlflow.start_run(experiment_id=experiment):
-            files = {"model": str(source / "model.onnx"), "request": str(source / FILE)}
-            logged = mlflow.pyfunc.log_model(
-                name="model", python_model=Never(), artifacts=files, model_config=config, pip_requirements=["mlflow"]
-            )
-            if version == 2:
-                mlflow.log_text("<h1>Card of 2</h1>", "card/model_card.html")
-            client.create_model_version("tiny", logged.model_uri, logged.run_id, model_id=logged.model_id)
-    return folder
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", fill_registry(tmp_path / "registry"))
+    return tmp_path / "registry"
 
 
 def test_promotion_and_rollback_change_what_is_served(registry, tmp_path):

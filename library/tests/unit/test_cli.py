@@ -14,7 +14,7 @@ from stagebook.cli.command import COMMANDS, GROUPS
 HEAVY = ("pandas", "numpy", "sklearn", "mlflow", "dvc", "papermill", "nbformat", "matplotlib", "ruamel", "jinja2")
 EXPECTED = (
     "run summary compare find-run ui stop gate models promote rollback register champion catalog features look-up sample report "
-    "comment retrain propose pull push labels check fix setup step site update constraints wheel"
+    "comment retrain propose pull push labels check fix setup step site update constraints wheel deploy environments"
 )
 
 

@@ -15,6 +15,7 @@ REPO = Path(__file__).resolve().parents[3]
 TEMPLATE = REPO / "{{cookiecutter.project_slug}}"
 KINDS = ("docs/requirements.yaml", "docs/behaviour.yaml", "docs/monitoring.yaml", "data/schema.yaml")
 FILES = sorted(path for kind in KINDS for path in TEMPLATE.glob(f"options/*/*/{kind}"))
+FILES.append(TEMPLATE / "docs" / "environments.yaml")
 MODELINE = "# yaml-language-server: $schema="
 
 
@@ -32,10 +33,10 @@ def test_schemas_are_those_of_the_models(tmp_path):
     subprocess.run(command, check=True, timeout=60)
     made, kept = ({path.name: path.read_text("utf-8") for path in each.iterdir()} for each in (tmp_path, SCHEMAS))
     assert made == kept, "run `.venv/bin/python tools/json_schemas.py`"
-    assert len(kept) == 4
+    assert len(kept) == 5
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(TEMPLATE / "options").as_posix())
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(TEMPLATE).as_posix())
 def test_each_file_of_the_template_names_its_schema_and_fits(path):
     first = path.read_text(encoding="utf-8").splitlines()[0]
     assert first.startswith(MODELINE)
@@ -47,8 +48,9 @@ def test_each_file_of_the_template_names_its_schema_and_fits(path):
 
 
 def test_the_template_has_files_of_each_kind():
-    assert {path.name for path in FILES} == {"requirements.yaml", "behaviour.yaml", "monitoring.yaml", "schema.yaml"}
-    assert len(FILES) == 9
+    names = {"requirements.yaml", "behaviour.yaml", "monitoring.yaml", "schema.yaml", "environments.yaml"}
+    assert {path.name for path in FILES} == names
+    assert len(FILES) == 10
 
 
 GATE = {"metric": "size_mb", "at_most": 50, "owner": "data scientist", "reason": "because"}
@@ -64,6 +66,8 @@ TEST = {"name": "t", "reason": "r", "kind": "minimum", "figure": "mean", "at_mos
         ("requirements", {"risk": {"category": "low"}}, "'low' is not one of"),
         ("behaviour", {"tests": [TEST | {"kind": "symmetry"}]}, "is not valid under any of the given schemas"),
         ("behaviour", {"tests": [TEST | {"where": {"rain": {"over": 1}}}]}, "is not valid under any"),
+        ("environments", {"environments": {"a": {"address": "x", "name": "a"}}}, "'name' was unexpected"),
+        ("environments", {"environments": {"a": {}}}, "'address' is a required property"),
         ("monitoring", {"windows": {"length": "weeks"}}, "'weeks' is not one of ['day',"),
         ("monitoring", {"thresholds": {"worse": GATE | {"at_mots": 1}}}, "'at_mots' was unexpected"),
         ("monitoring", {"triggers": {"t": {"kind": "sometimes"}}}, "'sometimes' is not one of ['schedule',"),

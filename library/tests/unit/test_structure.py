@@ -29,6 +29,7 @@ ORDER = [
     "predictions",
     "monitor",
     "serve",
+    "deliver",
     "step",
     "pages",
     "automate",

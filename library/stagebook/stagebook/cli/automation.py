@@ -6,6 +6,7 @@ from pathlib import Path
 from ..project.errors import StepError
 from ..project.root import find_root
 from .command import argument, command
+from .telling import tell_verdict
 
 GROUP = "Continuous integration and training"
 
@@ -78,6 +79,7 @@ def retrain(parameters: str) -> None:
     champion(if_any=True)
     catalog(if_stale=False)
     summary()
+    tell_verdict(find_root(), "Training finished")
 
 
 @command(GROUP, argument("base", nargs="?", default="main", help="the branch to merge into (main)"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 __all__ = ["COMMANDS", "Command", "argument", "build_parser", "command"]
 
 COMMANDS: dict[str, "Command"] = {}
-GROUPS = ("Pipeline", "Models", "Serving", "Data", "Continuous integration and training", "Project")
+GROUPS = ("Pipeline", "Models", "Serving", "Delivery", "Data", "Continuous integration and training", "Project")
 DESCRIPTION = "Notebooks as pipeline steps, and the machine-learning lifecycle around them."
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..project.root import exit_code
-from . import automation, data, models, monitoring, pipeline, project, serving  # noqa: F401  they declare the commands
+from . import automation, data, delivery, models, monitoring, pipeline, project, serving  # noqa: F401  they declare the commands
 from .command import COMMANDS, build_parser
 
 __all__ = ["main"]

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from ..project.errors import StepError
 from ..project.root import find_root, project_name
 from .command import argument, command
+from .telling import tell, tell_verdict
 
 GROUP = "Models"
 WHY = argument("--why", default="", help="the reason, kept in the history")
@@ -76,7 +77,9 @@ def rollback(why: str) -> None:
     from ..registry.life_cycle import rollback
 
     with _registry() as name:
-        print(f"{name}: version {rollback(name, why)[-1].version} is champion again.")
+        said = f"{name}: version {rollback(name, why)[-1].version} is champion again."
+        print(said)
+    tell(f"Rollback of {name}", said, why, event="rollback", model=name)
 
 
 @command(GROUP)
@@ -84,6 +87,7 @@ def register() -> None:
     """Check the candidate again, against the champion that this registry knows, and print the verdict."""
     subprocess.run(["dvc", "repro", "--quiet", "--force", "--single-item", "register"], cwd=find_root(), check=True)
     gate()
+    tell_verdict(find_root())
 
 
 @command(GROUP, argument("--if-any", action="store_true", help="no error if there is none yet"))

@@ -100,11 +100,3 @@ def constraints() -> None:
     from ..scaffold.environment import resolve_constraints
 
     resolve_constraints(find_root())
-
-
-@command(GROUP)
-def wheel() -> None:
-    """Build the wheels of the package and of the library into dist/."""
-    from ..scaffold.environment import build_wheels
-
-    build_wheels(find_root())

@@ -15,9 +15,13 @@ GROUP = "Serving"
     ),
     argument("--certificate", default="", help="PEM file for TLS"),
     argument("--key", default="", help="PEM file of its private key"),
+    argument("--behind-proxy", action="store_true", help="a proxy has TLS: another address needs only the key"),
+    argument("--share-port", action="store_true", help="beside another that shares it; `stagebook deploy` needs it"),
     argument("--no-log", action="store_true", help="keep no log of the predictions"),
 )
-def serve(port: int, host: str, model: str, certificate: str, key: str, no_log: bool) -> int:
+def serve(
+    port: int, host: str, model: str, certificate: str, key: str, behind_proxy: bool, share_port: bool, no_log: bool
+) -> int:
     """Serve the champion over HTTP: a page, an API, a log of each prediction."""
     from ..project.root import project_name
     from ..serve.run import serve as run
@@ -25,7 +29,7 @@ def serve(port: int, host: str, model: str, certificate: str, key: str, no_log: 
 
     root = find_root()
     name = step_parameters(root / "params.yaml", "register").get("model_name") or project_name(root)
-    return run(root, name, host, port, model, certificate, key, not no_log)
+    return run(root, name, host, port, model, certificate, key, not no_log, behind_proxy, share_port)
 
 
 @command(GROUP, argument("file", help="CSV, Parquet, Excel or JSON with request_id or key columns, and the true value"))

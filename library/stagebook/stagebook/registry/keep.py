@@ -12,12 +12,21 @@ from ..project.files import replace_folder
 from .history import append, find_champion
 from .versions import add_model, find_versions
 
-__all__ = ["FOLDER", "keep_champion", "restore_champion"]
+__all__ = ["FOLDER", "keep_champion", "release_number", "restore_champion"]
 
 FOLDER = Path("models", "champion")
 FACTS = "version.json"
 # What a later pipeline needs to know the package again, and not to check it again on the same evidence.
 TAGS = ("package_md5", "model_md5", "model_bytes", "gate.decision", "gate.evidence")
+
+NUMBER = "registered_as"
+
+
+def release_number(name: str, number: int) -> int:
+    """Return the number of a version for those outside: it grows although a new registry began with a kept champion."""
+    versions = find_versions(name)
+    first = min(versions)
+    return number - first + int(versions[first].tags.get(NUMBER, first))
 
 
 def keep_champion(name: str, folder: Path) -> bool:
@@ -40,6 +49,7 @@ def keep_champion(name: str, folder: Path) -> bool:
         "metrics": champion.metrics,
     }
     facts["tags"] = {key: version.tags[key] for key in TAGS if key in version.tags}
+    facts["tags"][NUMBER] = str(release_number(name, champion.version))
     with replace_folder(folder) as new:
         mlflow.artifacts.download_artifacts(f"models:/{name}/{champion.version}", dst_path=str(new))
         shutil.rmtree(new / "__pycache__", ignore_errors=True)
@@ -65,7 +75,7 @@ def restore_champion(name: str, folder: Path) -> int | None:
     md5 = tags.get("package_md5")
     number = next(number for number, one in find_versions(name).items() if one.tags.get("package_md5") == md5)
     why = f"champion of this commit, since {facts['when']} ({facts['who']}: {facts['why']})"
-    append(name, "promote", number, why, after=0, metrics=facts.get("metrics") or facts["figures"])
+    append(name, "promote", number, why, after=0, metrics=facts["metrics"] if "metrics" in facts else facts["figures"])
     return number
 
 

@@ -11,7 +11,7 @@ from ..card.write import is_stale
 from ..gate.requirements import FILE
 from .versions import find_refusals
 
-__all__ = ["CARD", "print_verdict"]
+__all__ = ["CARD", "REPORT", "print_verdict"]
 
 REPORT = "reports/registration.json"
 CARD = "reports/card/model_card.md"

@@ -56,6 +56,8 @@ def prepare_rows(rows: pd.DataFrame, contract: Contract, prepare: Prepare, join:
         It does not make a feature.
     """
     inputs = prepare(rows, contract, join)
+    if not isinstance(inputs, pd.DataFrame):  # a `prepare` that needs only numpy returns columns, as in a wheel
+        inputs = pd.DataFrame(inputs)
     if len(inputs) != len(rows):
         raise RequestError(f"left out of {len(rows)} rows: {len(rows) - len(inputs)} rows are no requests (`prepare`).")
     if missing := [name for name in contract.features if name not in inputs]:

@@ -28,10 +28,11 @@ from .web.precomputed import add_precomputed
 from .web.refuse import KEY_VARIABLE, Guard, Refused, describe_errors, refuse, refuse_crash, refuse_http, show_value
 from .web.schema import ErrorAnswer, Outcomes
 
-__all__ = ["create_app"]
+__all__ = ["ARTEFACT_VARIABLE", "create_app"]
 
 logger = logging.getLogger("stagebook.serve")
 ERRORS = {code: {"model": ErrorAnswer} for code in (400, 401, 404, 405, 408, 413, 415, 421, 422, 500, 503)}
+ARTEFACT_VARIABLE = "STAGEBOOK_ARTEFACT"  # the hash of what is deployed, as `stagebook deploy` and images set it
 LARGE = 20_000  # bytes of a body that is read, and answered, beside the loop that takes requests
 
 
@@ -187,6 +188,8 @@ def _add_log(app: FastAPI, service: Service) -> None:
 
 
 def _add_state(app: FastAPI, service: Service, metrics: Metrics) -> None:
+    artefact = os.environ.get(ARTEFACT_VARIABLE)
+
     @app.get("/health", tags=["state"], responses={405: ERRORS[405]})
     async def health() -> dict[str, str]:
         """Tell that the process answers."""
@@ -198,6 +201,7 @@ def _add_state(app: FastAPI, service: Service, metrics: Metrics) -> None:
         package, problems = service.current.package, service.problems()
         waiting = service.log.waiting if service.log else 0
         state = {"status": "degraded" if problems else "ready", "version": package.version, "problems": problems}
+        state |= {"artefact": artefact} if artefact else {}
         return state | {"log_waiting": waiting, "log_lost": service.log.lost if service.log else 0}
 
     @app.get("/example", tags=["state"], responses={code: ERRORS[code] for code in (401, 405)})

@@ -39,7 +39,18 @@ PATIENCE = 10.0  # seconds to wait for the registry where a copy of a champion i
 LOG_FORMAT = '{"time": "%(asctime)s", "level": "%(levelname)s", "logger": "%(name)s", "message": %(message)r}'
 
 
-def serve(root: Path, name: str, host: str, port: int, model: str, certificate: str, key_file: str, log: bool) -> int:
+def serve(
+    root: Path,
+    name: str,
+    host: str,
+    port: int,
+    model: str,
+    certificate: str,
+    key_file: str,
+    log: bool,
+    behind_proxy: bool = False,
+    share_port: bool = False,
+) -> int:
     """Serve a model until SIGTERM or Ctrl-C, which first answers all open requests and writes the log.
 
     Parameters
@@ -55,8 +66,12 @@ def serve(root: Path, name: str, host: str, port: int, model: str, certificate: 
         PEM files for TLS; empty: plain HTTP.
     log : bool
         Whether predictions are logged.
+    behind_proxy : bool
+        Another host needs no certificate: a proxy in front of it has one. It still needs the key.
+    share_port : bool
+        Another service that shares it may listen on the port: `stagebook deploy` lets the new one answer before the old ends.
     """
-    check_address(host, port, certificate, key_file)
+    check_address(host, port, certificate, key_file, behind_proxy, share_port)
     exports_telemetry()  # fails now, not at the first request
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn sends it again when all is answered
     settings = read_settings(root)["serve"]
@@ -83,16 +98,19 @@ def serve(root: Path, name: str, host: str, port: int, model: str, certificate: 
             server_header=False,
         )
         with suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run()
+            uvicorn.Server(config).run(sockets=[_listen(host, port, share_port)])
     return 0
 
 
-def check_address(host: str, port: int, certificate: str, key_file: str) -> None:
+def check_address(
+    host: str, port: int, certificate: str, key_file: str, behind_proxy: bool = False, share_port: bool = False
+) -> None:
     """Raise StepError for an open address without TLS and key, for a bad certificate, and for a port that is taken."""
-    if host not in LOOPBACK and not (certificate and os.environ.get(KEY_VARIABLE)):
+    if host not in LOOPBACK and not ((certificate or behind_proxy) and os.environ.get(KEY_VARIABLE)):
         raise StepError(
             f"{host} can be reached from other machines. That needs `--certificate FILE --key FILE` and an API key in the "
-            f"environment variable {KEY_VARIABLE}; or put a proxy that has both in front of 127.0.0.1."
+            f"environment variable {KEY_VARIABLE}; or put a proxy that has both in front of 127.0.0.1. In a container whose "
+            f"proxy has TLS: `--behind-proxy` and {KEY_VARIABLE}."
         )
     if certificate:
         try:
@@ -100,13 +118,18 @@ def check_address(host: str, port: int, certificate: str, key_file: str) -> None
         except (OSError, ssl.SSLError) as error:
             raise StepError(f"--certificate {certificate}, --key {key_file}: {error}") from error
     try:
-        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+        _listen(host, port, share_port).close()
     except OverflowError as error:
         raise StepError(f"there is no port {port}; the highest is 65535.") from error
     except OSError as error:
         raise StepError(
             f"port {port} of {host} cannot be used ({error.strerror}); try another: make serve PORT={port + 1}"
         ) from error
+
+
+def _listen(host: str, port: int, share_port: bool) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=2048, reuse_port=share_port)
 
 
 @contextmanager
