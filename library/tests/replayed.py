@@ -55,7 +55,7 @@ def decide(history, settings, now, retrained, new_rows) -> dict:
     about = {"metric": "performance_drop", "value": drop, "threshold": 0.1, "at_most": True}
     alarms = [{"name": "worse", "since": history[-1]["window"]["name"]} | about] if act else []
     fired, state = (["performance"], "act") if act else ([], "ok")
-    return {"state": state, "retrain": act, "fired": fired, "alarms": alarms, "suppressed_by": []}
+    return {"state": state, "retrain": act, "fired": fired, "reasons": [], "alarms": alarms, "suppressed_by": []}
 
 
 def make_replay(folder, table, **changes) -> Replay:

@@ -118,12 +118,17 @@ def test_cool_down_new_rows_and_budget_hold_a_training_back_and_say_why():
 def test_a_person_may_train_again_at_any_time():
     verdict = after(weeks(0), retrained=[week(1)], demanded=True)
     assert (verdict.state, verdict.retrain, verdict.fired) == ("act", True, ["asked", "train_again"])
+    assert verdict.reasons == ["asked: a person asked for a training"]
 
 
 def test_schedule_counts_from_the_last_training_and_before_it_from_the_first_window():
     history = weeks(*[0] * 53)
     assert after(history).fired == ["old", "arrived", "train_again"]
+    assert after(history).reasons[0] == "old: 365 days since the last training"
     assert after(history[:40]).fired == ["arrived"]
+    assert after(history[:40], new_rows=12_345).reasons == [
+        "arrived: 12,345 rows with a true value since the last training"
+    ]
     assert after(history, retrained=[week(20)]).fired == ["arrived"]
 
 

@@ -14,7 +14,7 @@ from .settings import DISTRIBUTION, PERFORMANCE, Monitoring
 from .triggers import Alarm, Verdict
 from .windows import metric_of, name_of, past_windows, same_version
 
-__all__ = ["describe_alarm", "describe_verdict", "find_links", "title_of"]
+__all__ = ["ASSUMPTION", "describe_alarm", "describe_verdict", "find_links", "title_of"]
 
 REPORT = "reports/90_monitor.html"
 DATA = ("data/processed/train.parquet", "data/processed/holdout.parquet")
@@ -29,7 +29,10 @@ SENTENCES = {
     "system.latency_p99_ms": "One answer in a hundred takes {value} ms or longer",
 }
 SHARES = ("performance_drop", "estimate_drop", "drift.share", "drift.missing_rise", "drift.new_category_share")
-ASSUMED = " (estimated without true values: it holds only if what leads to the outcome is still the same)"
+ASSUMPTION = (
+    "The same features still mean the same label (no concept drift). If that changed, the estimate stays high while the "
+    "true metric falls."
+)
 RETRAIN = "A training is due: the workflow Monitor starts it, `stagebook retrain` does by hand. The gate decides on the model."
 
 
@@ -82,7 +85,8 @@ def describe_verdict(
     lines = [
         f"## Monitoring of window {prose(verdict.window)}: {about}" if verdict.window else "## Monitoring: " + about
     ]
-    fired = f"Triggers that fire: {', '.join(map(prose, verdict.fired))}. " if verdict.fired else ""
+    why = f" ({'; '.join(map(prose, verdict.reasons))})" if verdict.reasons else ""
+    fired = f"Triggers that fire: {', '.join(map(prose, verdict.fired))}{why}. " if verdict.fired else ""
     held = f"No training is started: {'; '.join(verdict.suppressed_by)}." if verdict.suppressed_by else ""
     lines += [fired + (RETRAIN if verdict.retrain else held)] if fired or held else []
     lines += [f"- {prose(note)}" for note in verdict.notes]
@@ -125,7 +129,7 @@ def _what(alarm: Alarm, records: Sequence[dict]) -> str:
         sentence += (
             f" (interval {show(found['low'])} to {show(found['high'])}, the end nearest to the threshold counts)"
         )
-    sentence += ASSUMED if alarm.metric.startswith("estimate") else ""
+    sentence += f" (estimated without true values. {ASSUMPTION})" if alarm.metric.startswith("estimate") else ""
     return sentence + (_features(newest) if alarm.metric.startswith("drift") else "")
 
 

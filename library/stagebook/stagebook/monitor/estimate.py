@@ -14,12 +14,8 @@ from ..model.task import Task
 from .multivariate import encode_tables
 from .performance import row_metrics, score_weighted, with_interval
 
-__all__ = ["ASSUMPTION", "calibrate", "estimate_performance"]
+__all__ = ["calibrate", "estimate_performance"]
 
-ASSUMPTION = (
-    "The same features still mean the same label (no concept drift). If that changed, the estimate stays high while the "
-    "true metric falls."
-)
 MOST_CALIBRATED = 10_000  # rows of the reference that probabilities are calibrated on
 FEWEST_CALIBRATED = 300  # below it, isotonic regression follows single rows
 
@@ -50,6 +46,7 @@ def estimate_performance(
 
     Notes
     -----
+    Assumes that the same features still mean the same label: under concept drift the estimate stays as it was.
     Classes: CBPE (NannyML). Labels are drawn by the calibrated probabilities; each draw also resamples rows, and the
     rows that the probabilities are calibrated on. Regression: the squared and the absolute error are predicted from
     features and prediction, as in DLE; r2 takes the variance of the label as that of predictions plus errors.

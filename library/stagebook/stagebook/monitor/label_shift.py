@@ -7,9 +7,8 @@ from scipy.stats import norm
 from ..evaluate.bootstrap import draw_rows
 from ..model.task import Task
 
-__all__ = ["ASSUMPTION", "measure_label_shift"]
+__all__ = ["measure_label_shift"]
 
-ASSUMPTION = "Within a class, features are distributed as in the reference: only the shares of the classes changed."
 WEAKEST = 0.15  # smallest singular value of the confusion matrix with which the shares can still be told
 
 
@@ -34,6 +33,10 @@ def measure_label_shift(
         Predictions and true values of reference rows, on which the model was not fitted.
     blocks : tuple
         The day or group of each row of the window, and of the reference; see `draw_rows`.
+
+    Notes
+    -----
+    Assumes that within a class, features are distributed as in the reference: only the shares of the classes changed.
 
     Returns
     -------

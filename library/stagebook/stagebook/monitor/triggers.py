@@ -56,6 +56,8 @@ class Verdict:
     alarms : list of Alarm
     fired : list of str
         Triggers that fire, also those held back.
+    reasons : list of str
+        Sentences: why those fire that look at no threshold.
     suppressed_by : list of str
         Sentences: why nothing is trained although the trigger fires.
     unknown : list of str
@@ -70,6 +72,7 @@ class Verdict:
     retrain: bool = False
     alarms: list[Alarm] = field(default_factory=list)
     fired: list[str] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
     suppressed_by: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -115,6 +118,7 @@ def decide(
     began = [as_utc(record["window"]["since"]) for record in past if record["window"].get("since")]
     fires = _Fires(settings, {alarm.name for alarm in alarms}, now, retrained, new_rows, demanded, began)
     fired = [name for name in settings.triggers if fires(name)]
+    reasons = [reason for name in fired if (reason := fires.why(name))]
     due = settings.retraining.when in fired
     held = _hold_back(settings, now, retrained, new_rows) if due and not demanded else []
     left = [alarm for alarm in alarms if alarm.name not in _retrains_on(settings)]
@@ -122,7 +126,7 @@ def decide(
         notes.append(f"trigger {settings.retraining.when} waits for its other conditions")
     retrain = due and not held
     state = "act" if retrain or left else "ok" if told else "cannot tell"
-    return Verdict(state, retrain, alarms, fired, held, unknown, notes, name_of(newest) if newest else "")
+    return Verdict(state, retrain, alarms, fired, reasons, held, unknown, notes, name_of(newest) if newest else "")
 
 
 def _alarms(past: Sequence[dict], settings: Monitoring) -> tuple[list[Alarm], list[str]]:
@@ -182,6 +186,15 @@ class _Fires:
             "hybrid": lambda: any(map(self, trigger.any)) if trigger.any else all(map(self, trigger.all)),
         }
         return looks[trigger.kind]()
+
+    def why(self, name: str) -> str:
+        """Return why a trigger fires that looks at no threshold and at no other trigger; empty for the others."""
+        trigger = self.settings.triggers[name]
+        return {
+            "schedule": f"{name}: {trigger.every_days} days since the last training",
+            "new data": f"{name}: {self.new_rows:,} rows with a true value since the last training",
+            "on demand": f"{name}: a person asked for a training",
+        }.get(trigger.kind, "")
 
     def _overdue(self, days: float | None) -> Callable[[], bool]:
         """Count from the last training; before the first one, from the first window that is known."""

@@ -124,6 +124,7 @@ def _describe(month: dict, metric: str) -> dict:
         "cost": month["cost"],
         "state": verdict["state"],
         "fired": fired,
+        "reasons": verdict["reasons"],
         "suppressed_by": verdict["suppressed_by"],
         "alarms": verdict["alarms"],
         "gate": answer,
@@ -142,7 +143,7 @@ def event_table(summary: dict, minutes: dict[str, float]) -> pd.DataFrame:
     """
     rows = []
     for event in summary["windows"]:
-        why = "; ".join(_words(alarm) for alarm in event["alarms"])
+        why = "; ".join([*map(_words, event["alarms"]), *event["reasons"]])
         answer = event["gate"] + (f" ({event['refused'][0]})" if event["refused"] else "")
         rows.append(
             {

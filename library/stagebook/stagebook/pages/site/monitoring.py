@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from ...evaluate.metrics import PRIMARY
 from ...monitor import history
-from ...monitor.alarms import describe_verdict, find_links
+from ...monitor.alarms import ASSUMPTION, describe_verdict, find_links
 from ...monitor.settings import FILE, read_monitoring
 from ...monitor.triggers import decide
 from ...monitor.windows import as_utc, name_of
@@ -20,7 +20,10 @@ __all__ = ["PAGE", "write_monitoring_page"]
 PAGE = "monitoring.md"
 REPORTS = {"reports/90_monitor.html": "The report of the newest window", "reports/95_replay.html": "The replay"}
 HEAD = ["window", "rows", "true values", "versions", "performance", "expected", "moved features", "notes"]
-ABOUT = "The newest window first. In brackets: the confidence interval. *Expected* is estimated without true values."
+ABOUT = (
+    "The newest window first. In brackets: the confidence interval. *Expected* is estimated without true values. "
+    + ASSUMPTION
+)
 NOT_YET = "No window has been measured yet: `stagebook run pipelines/monitoring/90_monitor.ipynb` measures them."
 MOST_WINDOWS, MOST_NAMES, SHORT = 60, 3, 12
 
