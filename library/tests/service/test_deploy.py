@@ -1,4 +1,4 @@
-"""The same artefact goes from staging to production and back; whatever fails, what ran before still answers."""
+"""The same artefact goes from staging to production and back; if a step fails, what ran before still answers."""
 
 import json
 import os

@@ -23,7 +23,7 @@ def tell(title: str, text: str, why: str = "", **facts: object) -> None:
 
 
 def tell_verdict(root: Path, event: str = "") -> None:
-    """Tell that a training finished, if `event` says so, and that the gate refused what came out of it, if it did."""
+    """Tell that a training finished, if there is an `event`, and that the gate refused what came out of it, if it did."""
     from ..registry.verdict import REPORT
     from ..registry.versions import find_refusals
 

@@ -1,4 +1,4 @@
-"""The names of a wheel: what a consumer installs and imports, whatever the model is called."""
+"""The names of a wheel: what a consumer installs and imports, made from the name of the model."""
 
 import re
 import unicodedata
