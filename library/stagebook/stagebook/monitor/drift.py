@@ -88,7 +88,7 @@ def moved_features(table: pd.DataFrame) -> list[str]:
 
 
 def sample_rows(frame: pd.DataFrame, most: int, seed: int) -> pd.DataFrame:
-    """Return at most so many rows, drawn at random, in their order."""
+    """Return at most a given number of rows, drawn at random, in their order."""
     if len(frame) <= most:
         return frame
     return frame.iloc[np.sort(np.random.default_rng(seed).choice(len(frame), most, replace=False))]

@@ -64,7 +64,7 @@ def compare_domains(
         return None
     names = most_telling(both, domain, MOST_FEATURES)
     encoded, categorical = encode_tables(both[names], kinds)
-    with threadpool_limits(1):  # threads cost more than they save on so few rows
+    with threadpool_limits(1):  # threads cost more than they save on few rows
         score, drop = fit_folds(encoded, categorical, domain, group if clustered else None, seed)
     auc, low, high = auc_interval(domain, score, confidence, group if clustered else None)
     telling = [names[at] for at in np.argsort(-drop, kind="stable")[:NAMED] if drop[at] > 0]
