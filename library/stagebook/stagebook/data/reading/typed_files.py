@@ -5,10 +5,8 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-import openpyxl
 import pandas as pd
 import pyarrow as pa
-from openpyxl.worksheet.worksheet import Worksheet
 from pyarrow import parquet
 
 from ...project.errors import DataError
@@ -43,6 +41,12 @@ def read_workbook(file: Path, hints: Hints) -> Table:
     Text such as NA is missing, as in a CSV file.
     """
     try:
+        import openpyxl  # other files need none
+    except ModuleNotFoundError:
+        raise DataError(
+            'Excel needs openpyxl: add "stagebook[sources]" to pyproject.toml and run `make setup`.'
+        ) from None
+    try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about styles and menus in the file that openpyxl leaves out
             workbook = openpyxl.load_workbook(file, read_only=True, data_only=True)
@@ -63,7 +67,7 @@ def read_workbook(file: Path, hints: Hints) -> Table:
     return frame, names, {"sheet": chosen} | found
 
 
-def read_cells(sheet: Worksheet, hints: Hints) -> Iterator[tuple[int, tuple]]:
+def read_cells(sheet: object, hints: Hints) -> Iterator[tuple[int, tuple]]:
     """Yield number and cells of the rows that are not empty, without those that the user leaves out."""
     sheet.reset_dimensions()  # what the file says about its size is often wrong
     for number, row in enumerate(sheet.iter_rows(values_only=True), 1):
@@ -72,7 +76,7 @@ def read_cells(sheet: Worksheet, hints: Hints) -> Iterator[tuple[int, tuple]]:
             yield number, row
 
 
-def has_names(sheet: Worksheet, hints: Hints) -> bool:
+def has_names(sheet: object, hints: Hints) -> bool:
     """Tell whether one of the first rows of a sheet has the expected names."""
     return bool(hints.expect) and any(
         hints.named(list(map(name_text, row))) for _, row in islice(read_cells(sheet, hints), TOP)
