@@ -206,7 +206,7 @@ def test_lost_cache_and_files_come_back_from_the_remote(second, sample):
     assert "Checkout failed" in second.run("dvc", "checkout", ok=False).stderr
     second.run("dvc", "pull")
     assert {path: (second.path / path).read_bytes() for path in before} == before
-    assert NOTHING_TO_DO in second.run("dvc", "status").stdout
+    assert NOTHING_TO_DO in second.run("dvc", "status", "dvc.yaml").stdout
     second.run("git", "commit", "--no-verify", "--message", "Back to the first model")
     assert second.run("git", "diff", "HEAD", "HEAD~2").stdout == ""
     second.run("git", "reset", "--hard", "--quiet", "HEAD~1")

@@ -39,11 +39,11 @@ def test_last_month_comes_back_to_the_byte_and_this_month_again(own_copy):
     project.run("git", "checkout", "--quiet", "HEAD~1")
     project.run("dvc", "checkout")
     assert contents(project) == before
-    assert NOTHING_TO_DO in project.run("dvc", "status").stdout
+    assert NOTHING_TO_DO in project.run("dvc", "status", "dvc.yaml").stdout
     project.run("git", "switch", "--quiet", "-")
     project.run("dvc", "checkout")
     assert contents(project) == after
-    assert NOTHING_TO_DO in project.run("dvc", "status").stdout
+    assert NOTHING_TO_DO in project.run("dvc", "status", "dvc.yaml").stdout
 
 
 @pytest.fixture(scope="module")

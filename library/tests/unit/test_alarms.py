@@ -98,7 +98,10 @@ def test_the_estimate_says_what_it_assumes():
     history = [record(number, None, estimate_drop={"value": 0.2, "low": 0.1, "high": 0.3}) for number in range(2)]
     [text] = read(history, given)
     assert "is expected to be 10.0% worse" in text
-    assert "estimated without true values. The same features still mean the same label (no concept drift)." in text
+    assert (
+        "estimated without true values. It assumes that the same features still mean the same label (no concept drift)."
+        in text
+    )
 
 
 def test_the_verdict_tells_what_holds_it_back_and_what_it_cannot_tell():

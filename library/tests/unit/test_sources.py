@@ -10,6 +10,8 @@ import itertools
 import json
 import lzma
 import sqlite3
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -350,3 +352,20 @@ def test_log_grows_by_a_line_for_each_arrival(tmp_path, monkeypatch):
     assert [line["table"] for line in lines] == ["table", "table"]
     assert [line["rows"] for line in lines] == [1, 2]
     assert all(datetime.datetime.fromisoformat(line["time"]).utcoffset() == datetime.timedelta(0) for line in lines)
+
+
+def test_a_text_file_is_read_where_only_the_readers_of_own_data_are_missing(tmp_path):
+    """A project on the flights has no stagebook[sources], but `stagebook outcomes` reads files there."""
+    pd.DataFrame({"x": [1]}).to_csv(tmp_path / "t.csv", index=False)
+    pd.DataFrame({"x": [1]}).to_excel(tmp_path / "t.xlsx", index=False)
+    code = (
+        "import sys; sys.modules['openpyxl'] = sys.modules['psycopg'] = None\n"
+        "from stagebook.data.reading.sources import load_source\n"
+        "from stagebook.project.errors import DataError\n"
+        "print(len(load_source('t.csv')[0]))\n"
+        "try: load_source('t.xlsx')\n"
+        "except DataError as error: print(error)\n"
+    )
+    found = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    first, second = found.stdout.splitlines()
+    assert first == "1" and 'add "stagebook[sources]" to pyproject.toml' in second, found.stderr

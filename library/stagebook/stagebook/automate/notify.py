@@ -19,7 +19,7 @@ FORMATS = ("json", "slack")
 def notify(title: str, text: str, **facts: object) -> None:
     """Send a message to the address in NOTIFY_URL.
 
-    The body is {"title", "text", **facts}. With NOTIFY_FORMAT=slack, and for hooks.slack.com, it is {"text"} as Slack and
+    The body is {"title", "text"} and the facts. With NOTIFY_FORMAT=slack, and for hooks.slack.com, it is {"text"} as Slack and
     Mattermost take it. Secrets in addresses are masked; the webhook's own address, which is a secret too, is in no message.
 
     Parameters

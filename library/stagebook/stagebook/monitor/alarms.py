@@ -30,8 +30,8 @@ SENTENCES = {
 }
 SHARES = ("performance_drop", "estimate_drop", "drift.share", "drift.missing_rise", "drift.new_category_share")
 ASSUMPTION = (
-    "The same features still mean the same label (no concept drift). If that changed, the estimate stays high while the "
-    "true metric falls."
+    "It assumes that the same features still mean the same label (no concept drift). If that changed, the estimate stays "
+    "high while the true metric falls."
 )
 RETRAIN = "A training is due: the workflow Monitor starts it, `stagebook retrain` does by hand. The gate decides on the model."
 
