@@ -109,7 +109,13 @@ LIBRARY = TEMPLATE / "library" / "stagebook"
 
 def expected_files(answers: dict[str, str]) -> set[str]:
     """Return the files outside the library that a project with these answers has."""
-    chosen = {"data": "flights", "ci": "github", "governance": "basic", "tracking": "embedded", "deployment": "local"} | answers
+    chosen = {
+        "data": "flights",
+        "ci": "github",
+        "governance": "basic",
+        "tracking": "embedded",
+        "deployment": "local",
+    } | answers
     slug = answers.get("project_slug", "my-data" if chosen["data"] == "own" else "flight-delays")
     files = FILES
     for (questions, given), more in FILES_OF.items():

@@ -100,7 +100,9 @@ def test_a_locked_database_is_waited_for_or_stops_the_run_between_two_chunks(roo
     monkeypatch.setattr("stagebook.serve.batch.table.LOCK_SECONDS", 0.1)
     holder = sqlite3.connect(root / ".local" / "precomputed.db", check_same_thread=False, isolation_level=None)
     holder.execute("begin immediate")
-    with pytest.raises(StoreError, match=r"precomputed.db: database is locked. 0 rows of new.csv are written; the same"):
+    with pytest.raises(
+        StoreError, match=r"precomputed.db: database is locked. 0 rows of new.csv are written; the same"
+    ):
         score(root, wait_seconds=0.3)
     assert rows_of(root) == before
     threading.Timer(1.0, lambda: holder.execute("rollback")).start()

@@ -95,7 +95,7 @@ def _draw_intervals(axis: plt.Axes, records: Sequence[dict], pick, style: str, l
 def _finish(axis: plt.Axes, records: Sequence[dict], title: str, unit: str) -> None:
     names = [_short(record["window"]["name"]) for record in records]
     axis.set_xticks(range(len(names)), names, rotation=90)
-    axis.set(title=title, ylabel=unit, xlim=(-0.5, len(names) - 0.5))
+    axis.set(title=title, ylabel=unit, xlim=(-0.5, max(len(names), 1) - 0.5))
     if axis.get_legend_handles_labels()[1]:
         axis.legend()
 
