@@ -22,7 +22,7 @@ from stagebook.deliver.smoke import run_smoke_test, wait_until_ready
 from stagebook.deliver.wheel import build_wheel
 from stagebook.registry.history import append
 
-IMAGES = ("service", "batch", "pipeline")
+IMAGES = ("service", "worker", "pipeline")
 BASE = "localhost/stagebook-test-base"
 BUILDAH = {"STORAGE_DRIVER": "vfs", "BUILDAH_ISOLATION": "chroot"}
 
@@ -136,10 +136,18 @@ def base(tmp_path_factory) -> str:
     return BASE
 
 
+def folders_of_pip() -> set[str]:
+    """Return the folders of this machine that its settings of pip name as sources of packages."""
+    command = [sys.executable, "-m", "pip", "config", "list"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    words = re.findall(r"(?:file://|(?<=['\s]))(/[^'\s\\]+)", said)
+    return {str(Path("/", *Path(word).parts[1:3])) for word in words if Path(word).exists()}
+
+
 def build(name: str, base: str, project: Project, context: Path, *more: str) -> str:
     """Build an image; pip inside sees the machine's settings of pip."""
     volumes = []
-    for place in ("/etc/pip.conf", "/etc/xdg/pip", "/opt/wheels", "/opt/pypi", "/opt/pypi-more", "/etc/ssl/certs"):
+    for place in ("/etc/pip.conf", "/etc/xdg/pip", "/etc/ssl/certs", *folders_of_pip()):
         volumes += ["--volume", f"{place}:{place}:ro"] if Path(place).exists() else []
     file = project.path / "environments" / "images" / f"{name}.Containerfile"
     tag = f"localhost/stagebook-test-{name}"
@@ -206,22 +214,25 @@ def test_the_image_of_an_artefact_serves_it(base, containers, tmp_path, monkeypa
 
 
 @pytest.mark.full
-def test_the_image_for_batches_checks_its_model(base, containers, tmp_path, monkeypatch):
+def test_the_image_of_a_worker_checks_its_model_and_scores_a_file(base, containers, tmp_path, monkeypatch):
     root = write_service(tmp_path / "tiny")
     shutil.copytree(containers.path / "environments", root / "environments")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", fill_registry(tmp_path / "registry"))
     append("tiny", "promote", 1, "first", after=0, metrics={"metric": "roc_auc"})
     build_wheel(root, open_champion(root, "tiny"), root / "dist")
-    tag = build("batch", base, containers, root)
-    assert abs(size_of(tag) - stated(containers, "batch")) < 0.2
+    tag = build("worker", base, containers, root)
+    assert abs(size_of(tag) - stated(containers, "worker")) < 0.2
     config = json.loads(buildah("inspect", "--type", "image", tag))["Docker"]["config"]
     assert config["User"] == "10001"
     container = buildah("from", tag)
     try:
-        said = buildah("run", container, "--", *config["Cmd"])
+        said = buildah("run", container, "--", *config["Entrypoint"])
         assert "tiny version 1: 4 rows of the test vector are answered as by the champion" in said
-        ask = "from tiny_model import predict; print(predict([dict(price=1, age=10, paid=1, kind='old')]))"
-        assert "'prediction': 'late'" in buildah("run", container, "--", "python3", "-c", ask)
+        (tmp_path / "rows.jsonl").write_text('{"price": 1, "age": 10, "paid": 1, "kind": "old"}\n' * 3)
+        buildah("copy", "--chown", "10001", container, str(tmp_path / "rows.jsonl"), "/home/worker/")
+        names = [f"/home/worker/{name}.jsonl" for name in ("rows", "answers")]
+        buildah("run", container, "--", *config["Entrypoint"], *names)
+        assert buildah("run", container, "--", "cat", names[1]).count('"prediction": "late"') == 3
     finally:
         buildah("rm", container, check=False)
 

@@ -87,7 +87,7 @@ tests/unit/test_leakage.py tests/unit/test_registry.py
 """,
     ("ci", "gitlab"): ".gitlab-ci.yml",
     ("deployment", "containers"): """
-.containerignore environments/images/batch.Containerfile environments/images/pipeline.Containerfile
+.containerignore environments/images/pipeline.Containerfile environments/images/worker.Containerfile
 environments/images/service.Containerfile environments/images/service.txt kubernetes/put.sh
 kubernetes/base/autoscaler.yaml kubernetes/base/deployment.yaml kubernetes/base/disruption.yaml
 kubernetes/base/kustomization.yaml kubernetes/base/service.yaml kubernetes/overlays/production/kustomization.yaml

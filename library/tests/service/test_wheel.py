@@ -108,6 +108,23 @@ def test_the_wheel_answers_as_the_champion_in_a_fresh_environment(root, tmp_path
     code, said = run(python, "-c", "from tiny_model import predict_raw; predict_raw([{}])")
     assert "takes inputs of the model only (`predict`): the preparation of raw requests needs more" in said
 
+    rows, answers = tmp_path / "rows.jsonl", tmp_path / "answers.jsonl"
+    lines = [json.dumps(row) for row in ROWS] * 300  # more than are in memory at a time
+    rows.write_text("\n".join(lines) + "\n\n")
+    code, said = run(python, "-m", "tiny_model", rows, answers)
+    assert code == 0 and "6,000 rows scored" in said
+    found = [json.loads(line)["probability"] for line in answers.read_text().splitlines()]
+    assert len(found) == 6_000 and abs(found[-1] - expected_of(root, 1)[-1]["probability"]) < 1e-6
+    for wrong, message in (
+        (json.dumps(ROWS[0] | {"age": "old"}), "line 5501: input 'age' is 'old'; it must be a number or None"),
+        ('{"price": 1', "line 5501: Expecting ',' delimiter"),
+        ("[1]", "line 5501: row 0 is [1]"),
+    ):
+        rows.write_text("\n".join([*lines[:5_500], wrong, *lines[5_500:]]))
+        code, said = run(python, "-m", "tiny_model", rows, answers)
+        assert code == 1 and message in said, said
+    assert len(answers.read_text().splitlines()) == 6_000 and sorted(tmp_path.glob("*.partial")) == []
+
     [site] = (tmp_path / "env").glob("lib/python*/site-packages")
     shutil.copytree(site / "tiny_model-1.dist-info", site / "tiny_model-7.dist-info")
     metadata = site / "tiny_model-7.dist-info" / "METADATA"

@@ -37,7 +37,16 @@ from .predict import describe, predict, predict_raw
 __all__ = ["describe", "predict", "predict_raw"]
 __version__ = "{version}"
 '''
-MAIN = '"""Check this installation: `python -m {module}`."""\n\nimport sys\n\nfrom .check import check\n\nsys.exit(check())\n'
+MAIN = '''\
+"""Check this installation: `python -m {module}`; score a file: `python -m {module} rows.jsonl answers.jsonl`."""
+
+import sys
+
+from .check import check
+from .score import score
+
+sys.exit(score(*sys.argv[1:3]) if sys.argv[1:] else check())
+'''
 
 
 def build_wheel(root: Path, champion: Champion, folder: Path) -> Path:
@@ -142,7 +151,10 @@ def _metadata(root: Path, champion: Champion, module: str, distribution: str, ab
 
         It takes inputs of the model; a number may be None, a missing text is "".
         """
-    return "\n".join(lines) + "\n" + dedent(text) + raw + f"\n`python -m {module}` checks the installation.\n"
+    commands = (
+        f"`python -m {module}` checks the installation, `python -m {module} rows.jsonl answers.jsonl` scores a file."
+    )
+    return "\n".join(lines) + "\n" + dedent(text) + raw + f"\n{commands}\n"
 
 
 def _least(name: str) -> str:
