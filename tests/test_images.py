@@ -238,13 +238,19 @@ def test_the_image_of_a_worker_checks_its_model_and_scores_a_file(base, containe
 
 
 @pytest.mark.full
-def test_the_image_of_the_pipeline_has_the_project_and_its_tools(base, containers):
+def test_the_image_of_the_pipeline_runs_the_tools_in_a_clone(base, containers, tmp_path):
     tag = build("pipeline", base, containers, containers.path)
     assert abs(size_of(tag) - stated(containers, "pipeline")) < 0.5
     container = buildah("from", tag)
     try:
         assert buildah("run", container, "--", "stagebook", "--version")
-        assert "train" in buildah("run", container, "--", "dvc", "stage", "list")
+        clone = tmp_path / "clone"
+        shutil.copytree(containers.path, clone, symlinks=True)
+        subprocess.run(["git", "init", "--quiet", clone], check=True)
+        subprocess.run(["chown", "--recursive", "10001", clone], check=True)
+        mounted = ["--volume", f"{clone}:/work", container, "--"]
+        assert "train" in buildah("run", *mounted, "dvc", "stage", "list")
+        buildah("run", *mounted, "stagebook", "check", "wiring")
         assert buildah("run", container, "--", "id", "-u") == "10001"
     finally:
         buildah("rm", container, check=False)

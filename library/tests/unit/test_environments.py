@@ -30,12 +30,12 @@ def test_what_is_left_out_has_a_default_and_the_last_one_is_found(tmp_path):
     assert (found["staging"].folder, found["staging"].port) == ("/srv/staging", 8002)
     assert found["production"].port == 443
     assert find_environment(found, "staging").stores.prediction_log == "STAGING_LOG_URL"
-    with pytest.raises(StepError, match=r"which environment\? `--to NAME`; docs/environments.yaml has dev, staging"):
-        find_environment(found, "")  # two that no other one needs
+    assert find_environment(found, "").name == "production", "the last one; dev is needed by none, but needs none"
     with pytest.raises(StepError, match=r"'stagin' is no environment; .* Did you mean `staging`\?"):
         find_environment(found, "stagin")
-    del found["dev"]
-    assert find_environment(found, "").name == "production"
+    del found["production"]
+    with pytest.raises(StepError, match=r"which environment\? `--to NAME`; docs/environments.yaml has dev, staging"):
+        find_environment(found, "")  # neither needs the other
 
 
 def test_a_variable_that_is_not_set_is_named(tmp_path, monkeypatch):

@@ -103,10 +103,11 @@ def read_environments(root: Path) -> dict[str, Environment]:
 
 
 def find_environment(environments: dict[str, Environment], name: str) -> Environment:
-    """Return an environment by name; for an empty name the one that no other needs."""
-    last = [one for one in environments if one not in {other.needs for other in environments.values()}]
+    """Return an environment by name; for an empty name the last one: it needs another, or is the only one."""
+    needed = {other.needs for other in environments.values()}
+    last = [one for one in environments.values() if one.name not in needed and (one.needs or len(environments) == 1)]
     if not name and len(last) == 1:
-        return environments[last[0]]
+        return last[0]
     if name not in environments:
         said = f"{name!r} is no environment" if name else "which environment? `--to NAME`"
         near = suggest(name, environments) if name else ""
