@@ -125,6 +125,8 @@ def write_service(folder: Path, settings: str = "") -> Path:
     tables = f'request = "tiny.request:prepare"\n\n[tool.stagebook.serve]\n{settings}\n'
     write_project(folder, tables, **{"code/tiny/request.py": PREPARE})
     write_model(folder / "models" / "first")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "tiny"]:
+        del sys.modules[name]  # of another project of this name
     return folder
 
 

@@ -119,6 +119,7 @@ def _describe_answers(paths: dict, served: Served) -> None:
     [request_id] = paths["/predictions/{request_id}"]["get"]["parameters"]
     [key] = paths["/predictions"]["get"]["parameters"]
     key |= {"description": "the key; `name=value` for each column if it has several", "example": ["17"]}
+    key |= {"required": True, "schema": {"type": "array", "items": {"type": "string"}, "minItems": 1}}
     request_id |= {"description": "as /predict returned it, or its header X-Request-ID", "example": REQUEST_ID}
 
 
