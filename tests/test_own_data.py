@@ -311,6 +311,7 @@ def test_two_thousand_columns(bake_own, tmp_path):
     assert run_pipeline(project)["candidate"]["roc_auc"] > 0.6
 
 
+@pytest.mark.full
 def test_what_the_user_edits_in_the_schema_is_followed_and_kept(bake_own, tmp_path):
     rows = [f"{n},{n % 5},{n % 2},{'late' if n % 2 else 'on time'}" for n in range(100)]
     (tmp_path / "t.csv").write_text("\n".join(["id,x,outcome,y", *rows]))
@@ -364,6 +365,7 @@ def test_one_class_in_the_newest_rows_is_refused_before_training(bake_own, tmp_p
     assert "'yes'" in said
 
 
+@pytest.mark.full
 def test_new_data_that_breaks_the_schema_stops_and_that_has_moved_is_recorded(bake_own, tmp_path):
     def write(shift: float, word: str = "3", more: str = "") -> None:
         draw = random.Random(1)

@@ -173,7 +173,7 @@ def answers(client: httpx.Client) -> bool:
         return False
 
 
-def wait_for(condition, seconds: float = 60) -> None:
+def wait_for(condition, seconds: float = 120) -> None:
     """Wait until something is true; fail if it is not in time."""
     until = time.monotonic() + seconds
     while not condition():

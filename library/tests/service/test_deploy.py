@@ -169,6 +169,7 @@ def processes_in(folder):
     return found
 
 
+@pytest.mark.full
 def test_what_fails_leaves_the_old_one(deployed, tmp_path):
     old = deployed.ask("staging")
     code = deployed.root / "code" / "tiny" / "request.py"
@@ -218,6 +219,7 @@ def test_a_smoke_test_compares_answers(deployed, tmp_path):
         read_artefact(other)
 
 
+@pytest.mark.full
 def test_one_deployment_at_a_time_and_one_that_is_killed_is_undone(deployed):
     old, folder = deployed.ask("staging"), deployed.folder("staging")
     first = deployed.start("deploy", "--to", "staging")
@@ -251,6 +253,7 @@ def test_one_deployment_at_a_time_and_one_that_is_killed_is_undone(deployed):
     assert not list((folder / "releases").glob(".partial-*"))
 
 
+@pytest.mark.full
 def test_a_port_that_is_taken_and_a_full_disk(delivery, tmp_path):
     delivery.promote(1)
     said = delivery.call("deploy", "--rollback", "--to", "staging", "--why", "x", ok=False)
@@ -282,6 +285,7 @@ def test_a_full_disk_leaves_the_old_one(deployed):
     assert [path.name for path in releases.iterdir()] == [old[1]]
 
 
+@pytest.mark.full
 def test_who_must_agree_and_a_command_that_deploys_elsewhere(deployed, tmp_path):
     """The command stands for kubectl: it runs the service of the artefact that it is given."""
     script = tmp_path / "put.py"
