@@ -1,7 +1,9 @@
 """The service of a whole project: no skew between training and serving, and the commands of the README."""
 
 import json
+import os
 import re
+import signal
 import urllib.request
 
 import pytest
@@ -75,5 +77,5 @@ def test_make_serve_answers_the_line_of_the_readme(project):
         assert logged[0]["output"] == prediction
         assert "tailnum" not in logged[0]["inputs"], "personal data is not logged"
     finally:
-        server.terminate()
+        os.killpg(server.pid, signal.SIGTERM)  # make and the service
         server.wait(timeout=30)
