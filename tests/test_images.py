@@ -179,12 +179,18 @@ def stated(project: Project, name: str) -> float:
     return float(re.search(r"^# (\d\.\d) GB", containerfile(project, name), re.MULTILINE)[1])
 
 
-@pytest.mark.full
-def test_the_image_of_an_artefact_serves_it(base, containers, tmp_path, monkeypatch):
+@pytest.fixture
+def root(containers, tmp_path, monkeypatch) -> Path:
+    """A small project with the files of images, whose version 1 is champion."""
     root = write_service(tmp_path / "tiny")
     shutil.copytree(containers.path / "environments", root / "environments")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", fill_registry(tmp_path / "registry"))
     append("tiny", "promote", 1, "first", after=0, metrics={"metric": "roc_auc"})
+    return root
+
+
+@pytest.mark.full
+def test_the_image_of_an_artefact_serves_it(base, containers, root, tmp_path):
     artefact = build_artefact(root, open_champion(root, "tiny"), tmp_path / "artefacts")
     tag = build("service", base, containers, artefact.folder, "--build-arg", f"ARTEFACT={artefact.digest}")
     assert abs(size_of(tag) - stated(containers, "service")) < 0.4
@@ -214,11 +220,7 @@ def test_the_image_of_an_artefact_serves_it(base, containers, tmp_path, monkeypa
 
 
 @pytest.mark.full
-def test_the_image_of_a_worker_checks_its_model_and_scores_a_file(base, containers, tmp_path, monkeypatch):
-    root = write_service(tmp_path / "tiny")
-    shutil.copytree(containers.path / "environments", root / "environments")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", fill_registry(tmp_path / "registry"))
-    append("tiny", "promote", 1, "first", after=0, metrics={"metric": "roc_auc"})
+def test_the_image_of_a_worker_checks_its_model_and_scores_a_file(base, containers, root, tmp_path):
     build_wheel(root, open_champion(root, "tiny"), root / "dist")
     tag = build("worker", base, containers, root)
     assert abs(size_of(tag) - stated(containers, "worker")) < 0.2
@@ -248,7 +250,7 @@ def test_the_image_of_the_pipeline_runs_the_tools_in_a_clone(base, containers, t
         shutil.copytree(containers.path, clone, symlinks=True)
         subprocess.run(["git", "init", "--quiet", clone], check=True)
         subprocess.run(["chown", "--recursive", "10001", clone], check=True)
-        mounted = ["--volume", f"{clone}:/work", container, "--"]
+        mounted = ["--volume", f"{clone}:/project", container, "--"]
         assert "train" in buildah("run", *mounted, "dvc", "stage", "list")
         buildah("run", *mounted, "dvc", "repro", "validate")
         assert (clone / "data" / "raw" / "flights.parquet").is_file() and (

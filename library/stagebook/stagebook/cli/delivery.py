@@ -20,8 +20,8 @@ GROUP = "Delivery"
 def deploy(to: str, why: str, approved_by: str, rollback: bool, stop: bool) -> None:
     """Put the champion into an environment, test it there, and record it.
 
-    What ran there stays if anything fails. With --rollback and no --to, the last environment goes back: that which no
-    other one needs, usually production.
+    What ran there stays if anything fails. With --rollback and no --to, the last environment goes back: that which needs
+    another and which none needs, usually production.
     """
     from ..deliver import deploy as delivery
 
@@ -60,10 +60,10 @@ def environments() -> None:
 )
 def wheel(code: bool, if_any: bool, function: bool, python: str, platform: str) -> None:
     """Build a wheel with the champion inside into dist/; it needs onnxruntime and numpy only."""
-    from ..scaffold.environment import build_wheels
-
     root = find_root()
     if code:
+        from ..scaffold.environment import build_wheels
+
         build_wheels(root)
         return
     from ..deliver.champion import open_champion
