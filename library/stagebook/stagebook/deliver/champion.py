@@ -11,10 +11,9 @@ from filelock import FileLock
 from ..project.root import local_folder
 from ..registry.history import history
 from ..registry.keep import FOLDER, release_number, restore_champion
-from ..serve.follow import fetch_champion
+from ..serve.follow import fetch_champion, find_folder
 from ..serve.package import Package, open_package
 from ..serve.predictor import Predictor
-from ..serve.service import find_folder
 
 __all__ = ["Champion", "make_vector", "open_champion"]
 
